@@ -1,0 +1,112 @@
+"""Many calls, each answered once, in the order in which they were asked."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from typing import Any
+
+from .batch import Batch
+from .calls import ToolCall, ToolResult
+from .registry import ToolRegistry
+from .retry import RetryPolicy
+
+
+def execute_parallel(
+    calls: Iterable[ToolCall],
+    registry: ToolRegistry,
+    max_workers: int = 4,
+    *,
+    retry: RetryPolicy = RetryPolicy(),
+    timeout: float | None = None,
+    executor: Executor | None = None,
+    on_result: Callable[[ToolResult], object] | None = None,
+    progress: bool = False,
+) -> list[ToolResult]:
+    """Run the calls together; ``results[i]`` answers ``calls[i]``, whatever finished first.
+
+    What a model or a tool got wrong (bad arguments, an unknown tool, any exception, a hang) is the
+    result of that call alone. ``timeout`` bounds the whole batch, in seconds: what isn't done by
+    then is answered with an error, at once. Calls that are expected to take longer start first.
+    ``on_result`` is called in this thread for each result as it ends; ``progress`` shows a bar.
+    An interrupt, or an exception in ``on_result``, cancels what hasn't started and comes through.
+
+    ``executor`` runs the calls elsewhere, with its own number of workers, and is left open:
+
+    ==========================  =====================  =====================  ====================
+    what holds                  our threads            another thread pool    other processes
+    ==========================  =====================  =====================  ====================
+    one answer a call, order    yes                    yes                    yes
+    a tool's timeout counts     from its start         from its start         from its start there
+    the batch's timeout         yes                    yes                    yes
+    context variables           a copy for each call   a copy for each call   none
+    times                       measured               measured               by its wall clock
+    an abandoned call frees     its worker             its worker             its worker
+    a killed worker             –                      –                      an error a call left
+    ==========================  =====================  =====================  ====================
+
+    Raises:
+        ValueError: ``max_workers`` is below 1, or ``timeout`` is negative.
+        TypeError: ``calls`` holds something else than tool calls, or the registry is none.
+    """
+    if not max_workers >= 1:
+        raise ValueError(f"max_workers={max_workers!r} must be at least 1")
+    workers = max_workers if executor is None else None
+    batch = _new_batch(calls, registry, workers, retry, timeout, executor)
+    batch.put_longest_first()
+    return _run(batch, on_result, progress)
+
+
+def execute_sequential(
+    calls: Iterable[ToolCall],
+    registry: ToolRegistry,
+    *,
+    retry: RetryPolicy = RetryPolicy(),
+    timeout: float | None = None,
+    executor: Executor | None = None,
+    on_result: Callable[[ToolResult], object] | None = None,
+    progress: bool = False,
+) -> list[ToolResult]:
+    """Run the calls one after the other, in request order: the honest baseline.
+
+    All else is as in :func:`execute_parallel`, deadlines included. That is why a worker thread
+    runs them: in the caller's own thread a hang could not be bounded.
+    """
+    batch = _new_batch(calls, registry, 1, retry, timeout, executor)
+    return _run(batch, on_result, progress)
+
+
+def execute_with_retry(
+    call: ToolCall, registry: ToolRegistry, retry: RetryPolicy = RetryPolicy()
+) -> ToolResult:
+    """Run one call, to its answer: a result, whatever the model or the tool got wrong."""
+    return execute_sequential([call], registry, retry=retry)[0]
+
+
+def _new_batch(
+    calls: Iterable[ToolCall],
+    registry: ToolRegistry,
+    workers: int | None,
+    retry: RetryPolicy,
+    timeout: float | None,
+    executor: Executor | None,
+) -> Batch:
+    if executor is None:
+        return Batch(calls, registry, workers, retry, timeout)
+    from .remote import ExecutorBatch
+
+    return ExecutorBatch(calls, registry, workers, retry, timeout, executor)
+
+
+def _run(
+    batch: Batch, on_result: Callable[[ToolResult], object] | None, progress: bool
+) -> list[ToolResult]:
+    if not progress:
+        return batch.run(on_result)
+    from tqdm.auto import tqdm
+
+    with tqdm(total=len(batch.runs), unit="call") as bar:
+
+        def tell(result: ToolResult) -> Any:
+            bar.update()
+            return on_result(result) if on_result else None
+
+        return batch.run(tell)

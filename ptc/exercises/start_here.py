@@ -1,0 +1,44 @@
+"""The exercise of notebook 00."""
+
+from collections.abc import Callable
+from typing import Any
+
+from . import Exercise, Wrong, call, close
+
+_BATCHES = ([0.3, 0.1, 0.2], [0.1, 0.1, 0.4], [0.5], [0.2, 0.2, 0.2, 0.2])
+
+
+def _latency(together: Callable[[list[float]], Any]) -> None:
+    mistakes = {
+        "that is how long one after the other takes; together, the waits overlap": sum,
+        "that is the average; the batch is over only when its slowest call is": (
+            lambda delays: sum(delays) / len(delays)
+        ),
+        "that is when the first answer is there; the model needs all of them": min,
+        "that is the first call's; another one may take longer": lambda delays: delays[0],
+        "that is the last call's; another one may take longer": lambda delays: delays[-1],
+    }
+    for delays in _BATCHES:
+        got, expected = call(together, list(delays)), max(delays)
+        if close(got, expected):
+            continue
+        why = [text for text, wrong in mistakes.items() if close(got, wrong(delays))]
+        why = why or ["think of three kettles on three stoves: when does the last one boil?"]
+        raise Wrong(f"for {delays} it gives {got!r}, and {expected} is right: {why[0]}.")
+
+
+EXERCISES = {
+    "00.1": Exercise(
+        title="the latency of a batch",
+        judge=_latency,
+        notice="As long as each call has a worker of its own, only the slowest one counts.",
+        hints=(
+            "With a worker for each call, all of them start at the same moment.",
+            "The batch is over when the last call ends. Python has a function for that.",
+        ),
+        solution="""
+            def together(delays):
+                return max(delays)
+        """,
+    ),
+}

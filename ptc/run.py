@@ -1,0 +1,122 @@
+"""One call on its way to its answer: run by a worker, and given up by its batch if need be."""
+
+import contextvars
+import threading
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from .calls import Attempt, ToolCall, ToolResult
+from .loops import wait_for
+from .retry import RetryPolicy, retry_after
+from .text import explain, mask, secrets, shorten, without_surrogates
+
+if TYPE_CHECKING:
+    from .batch import Batch
+    from .registry import Tool
+
+_LONGEST_ERROR = 2000  # characters
+
+
+class CallRun:
+    """What is known of one call while it is worked on.
+
+    Times are seconds since ``zero``, the begin of the batch. ``started`` is the first start;
+    ``attempt_started`` that of the attempt under way, None between attempts.
+    """
+
+    __slots__ = (
+        "call", "tool", "arguments", "retry", "zero", "batch", "context", "lane", "worker", "submitted",
+        "started", "attempt_started", "attempts", "has_place", "given_up", "on_give_up", "result",
+    )  # fmt: skip
+
+    def __init__(
+        self, call: ToolCall, retry: RetryPolicy, zero: float, batch: "Batch | None" = None
+    ) -> None:
+        self.call, self.retry, self.zero, self.batch = call, retry, zero, batch
+        self.tool: Tool = None  # type: ignore[assignment]
+        self.arguments: dict[str, Any] = {}
+        self.context: contextvars.Context = None  # type: ignore[assignment]
+        self.lane, self.worker = 0, ""
+        self.submitted = 0.0
+        self.started: float | None = None
+        self.attempt_started: float | None = None
+        self.attempts: list[Attempt] = []
+        self.has_place = self.given_up = False
+        self.on_give_up: Callable[[], object] | None = None
+        self.result: ToolResult | None = None
+
+    def execute(self) -> ToolResult:
+        """The call's answer, after as many attempts as it may have. Never raises."""
+        try:
+            try:
+                output = self._attempt()
+            except self._passing() as error:
+                output = retry_after(
+                    error, self._attempt, self.retry, self._pause, lambda: self.given_up
+                )
+        except BaseException as error:
+            return self.fail(f"{explain(error)}; {self._way_out()}")
+        return self._answer(True, output, None, self.attempts)
+
+    def fail(self, error: str) -> ToolResult:
+        """The answer that says why there is no output."""
+        return self._answer(False, None, readable(error), self.attempts)
+
+    def give_up(self, error: str) -> ToolResult:
+        """The answer to a call that isn't waited for: an attempt under way ends now, for us."""
+        self.given_up = True
+        attempts, since = list(self.attempts), self.attempt_started
+        if since is not None and not (attempts and attempts[-1].started == since):
+            attempts.append(Attempt(since, self._now(), self.worker, error))
+        if tell := self.on_give_up:
+            tell()
+        return self._answer(False, None, error, attempts)
+
+    def _attempt(self) -> Any:
+        error = None
+        self.attempt_started = started = perf_counter() - self.zero
+        try:
+            output = self.tool.fn(**self.arguments)
+            return wait_for(output, self) if hasattr(output, "__await__") else output
+        except BaseException as raised:
+            error = readable(explain(raised))
+            raise
+        finally:
+            self.attempts.append(Attempt(started, self._now(), self.worker, error))
+            self.attempt_started = None
+
+    def _passing(self) -> tuple[type[BaseException], ...]:
+        """The exceptions after which this call may be attempted again."""
+        return self.retry.on if self.tool.idempotent and self.retry.attempts > 1 else ()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait for the backoff; it ends at once when the call is given up."""
+        awake = threading.Event()
+        self.on_give_up = awake.set
+        if not self.given_up:
+            awake.wait(seconds)
+        self.on_give_up = None
+
+    def _way_out(self) -> str:
+        if len(self.attempts) > 1:
+            return f"all {len(self.attempts)} attempts failed: go on without it, or ask again later"
+        if not self.tool.idempotent:
+            return (
+                "not tried again, since it may have taken effect: check that before you repeat it"
+            )
+        return "correct the arguments, or go on without it"
+
+    def _now(self) -> float:
+        return perf_counter() - self.zero
+
+    def _answer(
+        self, success: bool, output: Any, error: str | None, attempts: Sequence[Attempt]
+    ) -> ToolResult:
+        now = perf_counter() - self.zero
+        return ToolResult(self.call, success, output, error, tuple(attempts), self.submitted, now)
+
+
+def readable(error: str) -> str:
+    """An error's text for the model: secrets masked, not too long, and fit for UTF-8."""
+    return shorten(without_surrogates(mask(error, secrets())), _LONGEST_ERROR)

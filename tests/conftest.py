@@ -1,0 +1,76 @@
+"""What every test can rely on: no provider's key, no reader's files, no endless wait.
+
+A browser test asks for the fixtures ``lab`` and ``page``. Playwright keeps an event loop running
+in the main thread while its browser is open, so a module with browser tests has no others.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import jlab
+import pytest
+from hypothesis import settings
+
+from ptc import build
+
+# On import, not in a fixture: the kernels that run the notebooks inherit this process's variables.
+_home = tempfile.TemporaryDirectory(prefix="ptc-tests-")
+build.forget_the_user(Path(_home.name))
+
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lets pytest be called from any folder."""
+    given = config.option.nbval_sanitize_with
+    config.option.nbval_sanitize_with = given and str(config.rootpath / given)
+
+
+def pytest_unconfigure() -> None:
+    _home.cleanup()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jlab.Lab]:
+    """A JupyterLab in a home of its own, on a copy of the notebooks."""
+    home = tmp_path_factory.mktemp("lab")
+    root = home / "root"
+    root.mkdir()
+    if (build.TOP / "notebooks").exists():
+        shutil.copytree(build.TOP / "notebooks", root / "notebooks")
+    with jlab.serve(root, home) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium; without one a skip that says so, and a failure in CI."""
+    if jlab.chromium() is None:
+        pytest.fail(jlab.NO_CHROMIUM) if os.environ.get("CI") else pytest.skip(jlab.NO_CHROMIUM)
+    with jlab.launch() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    """A new page of the browser; an exception that nobody caught in it fails the test."""
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.set_default_timeout(30_000)
+    uncaught: list[str] = []
+    page.on("pageerror", lambda error: uncaught.append(str(error)))
+    yield page
+    page.close()
+    assert not uncaught
+
+
+@pytest.fixture
+def screenshots(tmp_path: Path) -> Path:
+    """The folder for pictures that a person may want to see: ``PTC_SCREENSHOTS``, if it's set."""
+    folder = Path(os.environ.get("PTC_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

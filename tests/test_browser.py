@@ -1,0 +1,71 @@
+"""What a reader sees: every notebook, run in a real JupyterLab in a real browser."""
+
+import nbformat
+import pytest
+from jlab import drag_slider, open_lab, run_all, screens, wait_for_picture
+from nbformat.v4 import new_code_cell, new_notebook
+
+from ptc import build
+
+SLIDER = """
+import io
+import ipywidgets
+from matplotlib.figure import Figure
+
+figure = Figure(figsize=(3, 2))
+axes = figure.add_subplot()
+image = ipywidgets.Image(format="png")
+slider = ipywidgets.IntSlider(value=4, min=1, max=16, description="workers")
+
+def draw(change=None):
+    axes.clear()
+    axes.barh(range(slider.value), 1)
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    image.value = file.getvalue()
+
+slider.observe(draw, "value")
+draw()
+ipywidgets.VBox([slider, image])
+"""
+
+
+def write(path, source):
+    nb = new_notebook(metadata=build.METADATA, cells=[new_code_cell(source)])
+    nbformat.write(nb, path)
+
+
+@pytest.mark.parametrize(
+    "path", [path.relative_to(build.TOP).as_posix() for path in build.notebooks()]
+)
+def test_a_notebook_runs_to_its_end(page, lab, screenshots, path):
+    """No cell fails, and the page throws nothing."""
+    open_lab(page, lab, path)
+    run_all(page)
+    assert screens(page, screenshots / path.replace("/", "-").replace(".ipynb", ".png"))
+
+
+def test_a_slider_changes_its_picture(page, lab):
+    """The helpers work: a drag reaches the kernel, and a new picture comes back."""
+    write(lab.root / "slider.ipynb", SLIDER)
+    open_lab(page, lab, "slider.ipynb")
+    run_all(page)
+    before = wait_for_picture(page)
+    assert int(drag_slider(page, 1.0)) > 4
+    assert wait_for_picture(page, other_than=before) != before
+
+
+def test_an_error_in_a_cell_is_noticed(page, lab):
+    write(lab.root / "error.ipynb", "1 / 0")
+    open_lab(page, lab, "error.ipynb")
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        run_all(page)
+
+
+def test_every_screen_of_a_notebook_is_saved(page, lab, screenshots):
+    write(lab.root / "long.ipynb", "for line in range(100):\n    print(line)")
+    open_lab(page, lab, "long.ipynb")
+    run_all(page)
+    saved = screens(page, screenshots / "long.png")
+    assert [path.name for path in saved][:2] == ["long-1.png", "long-2.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in saved)

@@ -1,0 +1,648 @@
+"""The latency lab without a browser: what it predicts, how it runs, what it shows."""
+
+import asyncio
+import csv
+import io
+import math
+import threading
+from dataclasses import replace
+
+import numpy
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import settings as example
+from hypothesis import strategies as st
+
+from ptc import lab as lab_module
+from ptc.calls import Attempt, ToolCall, ToolResult
+from ptc.lab import (
+    CHALLENGES,
+    HOLDS,
+    KINDS,
+    ORDERS,
+    RELEASES,
+    SCENARIOS,
+    LatencyLab,
+    Phase,
+    Picture,
+    Settings,
+    Stop,
+    Stopped,
+    axis_end,
+    boxes,
+    capacity,
+    chart,
+    describe,
+    headlines,
+    lab_registry,
+    new_run,
+    phases,
+    png,
+    predict,
+    run_for_real,
+    simulate,
+    table,
+)
+from ptc.provider import MODEL, ScriptedProvider
+from ptc.timeline import most_at_once, schedule
+from ptc.wire import extract_parallel_calls
+
+TOOLS = ["get_time", "get_date", "get_weather"]
+QUICK = Settings(workers=3, time=0.1, date=0.1, weather=0.1, model=0)
+
+any_settings = st.builds(
+    Settings,
+    workers=st.integers(1, 16),
+    time=st.floats(0, 2),
+    date=st.floats(0, 2),
+    weather=st.floats(0, 2),
+    cities=st.integers(1, 6),
+    order=st.sampled_from(ORDERS),
+    kind=st.sampled_from(KINDS),
+    failures=st.floats(0, 1),
+    attempts=st.integers(1, 5),
+)
+
+
+def results(*attempts, ok=True):
+    """Results with known attempts: one call of each of the three tools in turn."""
+    return [
+        ToolResult(ToolCall(str(n), TOOLS[n % 3]), ok, attempts=(attempt,))
+        for n, attempt in enumerate(attempts)
+    ]
+
+
+def known_run(settings=QUICK, slow=(0.0, 0.4, 0.8), fast=(0.0, 0.0, 0.0), each=0.4):
+    one = results(*(Attempt(start, start + each, "worker-1") for start in slow))
+    many = results(
+        *(Attempt(start, start + each, f"worker-{n}") for n, start in enumerate(fast, 1))
+    )
+    return new_run(settings, one, many, turn=0.5)
+
+
+# --- settings
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"workers": 0}, {"workers": 17}, {"time": -1}, {"model": math.nan}, {"cities": 7}]
+    + [{"failures": 1.5}, {"order": "random"}, {"kind": "sleeps"}],
+)
+def test_wrong_setting_is_named(wrong):
+    [(name, value)] = wrong.items()
+    with pytest.raises(ValueError, match=f"{name}={value!r}"):
+        Settings(**wrong)
+
+
+@pytest.mark.parametrize("cities", range(1, 7))
+def test_the_scripted_model_asks_for_the_predicted_calls(cities):
+    """What is predicted is what the model asks for: tool, city and order."""
+    settings = Settings(cities=cities)
+    with (
+        ScriptedProvider() as provider,
+        openai.OpenAI(base_url=provider.base_url, api_key="none") as client,
+    ):
+        reply = client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": settings.question}],
+            tools=lab_registry(settings, Stop()).to_wire(),
+        )
+    asked = [(call.name, call.arguments["city"]) for call in extract_parallel_calls(reply)]
+    assert asked == settings.calls
+
+
+@given(st.floats(0, 1), st.integers(1, 5))
+def test_failures_are_drawn_once(rate, attempts):
+    """The same settings fail the same attempts; rate 0 none, and a higher rate no fewer."""
+    settings = Settings(failures=rate, attempts=attempts)
+    failed = settings.failed_attempts("get_time", "Paris")
+    assert failed == settings.failed_attempts("get_time", "Paris") <= attempts
+    assert replace(settings, failures=0).failed_attempts("get_time", "Paris") == 0
+    assert replace(settings, failures=1).failed_attempts("get_time", "Paris") == attempts
+
+
+def test_phases_of_a_flaky_call():
+    """Failed attempts with a backoff between two, and the good one last, if there is one."""
+    for failures in (0.2, 0.5, 0.8, 1.0):
+        settings = Settings(time=0.3, failures=failures)
+        parts = phases(settings, "get_time", "Cairo")
+        failed = settings.failed_attempts("get_time", "Cairo")
+        attempts = [part.ok for part in parts[::2]]
+        assert attempts == ([False] * failed + [True])[:3]
+        assert all(part == Phase(0.1, None) for part in parts[1::2])
+
+
+# --- the prediction
+
+
+def test_prediction_by_hand():
+    """Three equal tools: 0.9 s or 0.3 s; with turns of 0.5 s, 4 of them or 2: 2.9 s or 1.3 s."""
+    predicted = predict(Settings(workers=3))
+    assert predicted.seconds == pytest.approx((0.9, 0.3))
+    assert predicted.speedup == pytest.approx(3)
+    assert predicted.end_to_end == pytest.approx((2.9, 1.3))
+    assert predicted.end_to_end_speedup == pytest.approx(2.9 / 1.3)
+    assert predicted.bound == pytest.approx(0.3)
+    assert predicted.at_once == 3
+    assert predicted.utilisation == pytest.approx(1)
+
+
+def test_longest_first_by_hand():
+    """0.1, 0.1 and 0.4 s on two workers: 0.5 s as asked, 0.4 s with the longest first."""
+    asked = Settings(workers=2, time=0.1, date=0.1, weather=0.4)
+    assert predict(asked).seconds[1] == pytest.approx(0.5)
+    assert predict(replace(asked, order="longest first")).seconds[1] == pytest.approx(0.4)
+    assert "longest first, it would be 0.40 s" in predict(asked).binds
+
+
+def test_which_bound_binds():
+    assert "slowest call binds: 0.80 s" in predict(SCENARIOS["one slow tool"]).binds
+    assert "divided by 3 workers, is 1.20 s" in predict(SCENARIOS["more calls than workers"]).binds
+    assert "don't divide evenly" in predict(Settings(workers=2)).binds
+    assert "nothing to gain" in predict(SCENARIOS["tiny tools"]).binds
+
+
+def test_calls_that_compute_share_the_cores(monkeypatch):
+    """Threads gain nothing where one call computes at a time, and twice as much on two cores."""
+    monkeypatch.setattr(lab_module.sys, "_is_gil_enabled", lambda: True, raising=False)
+    monkeypatch.setattr(lab_module, "cores", lambda: 2)
+    predict.cache_clear()
+    held = predict(Settings(workers=4, cities=2, kind=HOLDS))
+    assert held.speedup == pytest.approx(1)
+    assert "only 1 call computes" in held.binds
+    free = predict(Settings(workers=4, cities=2, kind=RELEASES))
+    assert free.speedup == pytest.approx(2)
+    predict.cache_clear()
+
+
+def test_a_python_without_a_gil_is_noticed(monkeypatch):
+    monkeypatch.setattr(lab_module.sys, "_is_gil_enabled", lambda: False, raising=False)
+    monkeypatch.setattr(lab_module, "cores", lambda: 8)
+    assert capacity(HOLDS) == capacity(RELEASES) == 8
+
+
+@given(st.lists(st.floats(0.01, 2), max_size=18), st.integers(1, 16))
+def test_simulate_agrees_with_list_scheduling(durations, workers):
+    """Plain calls without a limit to the capacity: the same spans by another route."""
+    calls = [(f"call {n}", [Phase(seconds, True)]) for n, seconds in enumerate(durations, 1)]
+    there = schedule(durations, workers)
+    here = simulate(calls, workers)
+    assert [span.label for span in here] == [span.label for span in there]
+    for one, two in zip(here, there, strict=True):
+        assert one[2:4] == pytest.approx(two[2:4], abs=1e-6)
+
+
+def test_capacity_is_shared_evenly():
+    """Two calls of 1 s that compute at once, one at a time's worth: both end after 2 s."""
+    both = [("a", [Phase(1, True)]), ("b", [Phase(1, True)])]
+    assert [span.end for span in simulate(both, 2, capacity=1)] == pytest.approx([2, 2])
+
+
+def test_a_backoff_keeps_the_worker_and_leaves_the_capacity():
+    """a fails at 1 s and waits until 2 s; meanwhile b has all of the processor."""
+    calls = [("a", [Phase(0.5, False), Phase(1, None), Phase(1, True)]), ("b", [Phase(1.5, True)])]
+    timeline = simulate(calls, 2, capacity=1)
+    assert [(s.label, s.ok, round(s.start, 6), round(s.end, 6)) for s in timeline] == [
+        ("a", False, 0, 1),
+        ("b", True, 0, 2),
+        ("a", True, 2, 3),
+    ]
+
+
+@given(any_settings)
+@example(max_examples=60)
+def test_no_prediction_beats_its_bound(settings):
+    """Nor is parallel ever predicted slower than one after the other."""
+    predicted = predict(settings)
+    slow, fast = predicted.seconds
+    assert predicted.bound <= fast * (1 + 1e-6) + 1e-6
+    assert fast <= slow * (1 + 1e-6) + 1e-6
+    assert most_at_once(predicted.sequential) <= 1
+    assert predicted.at_once <= settings.workers
+    assert predicted.utilisation <= 1 + 1e-6
+
+
+# --- the picture
+
+
+@pytest.mark.parametrize("seconds, end", [(0.9, 1.0), (0.16, 0.16), (3.6, 4), (36, 40), (1.0, 1)])
+def test_the_axis_ends_at_a_round_number(seconds, end):
+    assert axis_end(seconds) == pytest.approx(end)
+
+
+@given(st.floats(0.001, 200))
+def test_the_axis_holds_every_bar(seconds):
+    assert seconds <= axis_end(seconds) * (1 + 1e-9)
+
+
+def test_bars_are_where_the_attempts_say():
+    """The axis runs from 84 to 900 pixels: 0.2 to 0.6 s of 1 s is 247.2 to 573.6."""
+    one = results(Attempt(0.2, 0.6, "worker-1"))
+    run = new_run(QUICK, one, one)
+    sequential, parallel = (box for box in boxes(run.predicted, run, 1.0) if not box.pale)
+    assert sequential[:2] == parallel[:2] == pytest.approx((247.2, 573.6))
+    assert sequential.bottom < parallel.top  # one after the other stands above in parallel
+    assert parallel.label == "get_time"
+
+
+def test_measured_bars_stand_below_the_predicted_ones():
+    run = known_run()
+    for box in boxes(run.predicted, run, 2.0):
+        lane = [b for b in boxes(run.predicted, run, 2.0) if abs(b.top - box.top) < 30]
+        assert all(b.top < box.top for b in lane if b.pale and not box.pale)
+
+
+def test_a_hidden_prediction_shows_no_parallel_bar():
+    predicted = predict(Settings())
+    assert len(boxes(predicted, None, 1.0)) == 6
+    assert len(boxes(predicted, None, 1.0, hide=True)) == 3
+    assert "?" in headlines(predicted, None, hide=True)[1]
+    assert "3.00" not in table(predicted, hide=True) + describe(predicted, hide=True)
+
+
+def read(data):
+    from PIL import Image
+
+    return numpy.asarray(Image.open(io.BytesIO(data)))
+
+
+def test_png_keeps_every_pixel():
+    pixels = numpy.random.default_rng(1).integers(0, 256, (20, 30, 4), numpy.uint8)
+    assert (read(png(pixels)) == pixels[:, :, :3]).all()
+
+
+def test_a_picture_doesn_t_depend_on_those_before_it():
+    """What is kept from earlier pictures leaves no trace in a later one."""
+    used = Picture()
+    for settings in SCENARIOS.values():
+        settings = replace(settings, workers=3)
+        used.draw(predict(settings))
+        used.draw(predict(settings), known_run(replace(settings, workers=3)), hide=True)
+    for settings in SCENARIOS.values():
+        assert used.draw(predict(settings)) == Picture().draw(predict(settings))
+
+
+def test_bars_have_their_tools_colours():
+    """In the middle of the upper lane stands the second of three equal tools, in its colour."""
+    row = read(Picture().draw(predict(Settings())))[40]
+    blue, orange, green = (row[x].tolist() for x in (110, 360, 700))
+    assert blue == [0, 114, 178] or blue == [44, 140, 196]
+    assert orange == [230, 159, 0] or orange == [185, 127, 0]
+    assert green == [0, 158, 115] or green == [51, 180, 143]
+
+
+def test_a_still_has_twice_the_pixels():
+    assert read(Picture(scale=2).draw(predict(Settings()))).shape == (872, 1840, 3)
+
+
+def test_the_chart_draws_runs_and_prediction():
+    """Another picture with a run than without."""
+    assert chart(QUICK, []) != chart(QUICK, [known_run()])
+
+
+# --- the widgets
+
+
+def test_a_slider_moves_picture_table_and_words():
+    lab = LatencyLab(workers=3)
+    before = lab.image.value, lab.numbers.value, lab.words.value
+    lab.controls["workers"].value = 2
+    assert lab.settings == Settings(workers=2)
+    assert all(new != old for new, old in zip(shown(lab), before, strict=True))
+    assert "1.50 ×" in lab.numbers.value
+    assert "0.60 s on 2 workers" in lab.words.value
+
+
+def shown(lab):
+    return lab.image.value, lab.numbers.value, lab.words.value
+
+
+def test_set_moves_all_controls_and_draws_once():
+    lab, drawn = LatencyLab(), []
+    lab.image.observe(drawn.append, "value")
+    lab.set(workers=1, cities=3, weather=1.0)
+    assert lab.settings == Settings(workers=1, cities=3, weather=1.0)
+    assert len(drawn) == 1
+
+
+def test_a_scenario_sets_the_controls_and_leaves_when_they_move():
+    lab = LatencyLab()
+    lab.scenarios.value = "one slow tool"
+    assert lab.settings == SCENARIOS["one slow tool"]
+    lab.controls["workers"].value = 7
+    assert lab.scenarios.value == "your own settings"
+    with pytest.raises(ValueError, match="no scenario named 'slow'; known: "):
+        lab.scenario("slow")
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_can_be_chosen(name):
+    lab = LatencyLab()
+    lab.scenario(name)
+    assert lab.scenarios.value == name
+
+
+def test_numbers_of_a_run_stand_beside_the_predicted():
+    """0.9 s predicted and 1.2 s measured, one after the other: a third more."""
+    run = known_run(Settings(workers=3))
+    cells = table(run.predicted, run)
+    assert "<td>0.90 s</td><td>1.20 s</td><td>+33.3 %</td>" in cells
+    assert "<td>3.00 ×</td><td>3.00 ×</td><td>+0.0 %</td>" in cells
+
+
+def test_the_lab_in_text():
+    """What a notebook stores: numbers that can be compared, a still, and its text alternative."""
+    lab = LatencyLab(workers=3)
+    data, metadata = lab._repr_mimebundle_()
+    assert data["text/plain"] == repr(lab) == lab.summary()
+    assert "0.90 s one after the other, 0.30 s in parallel, 3.00 times as fast" in lab.summary()
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"].startswith("One after the other: 0.90 s.")
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+# --- the real run
+
+
+def test_a_real_run_is_parallel():
+    """Three calls of 0.1 s run at once in parallel and one at a time in sequence."""
+    lab = LatencyLab()
+    lab.set(**{name: getattr(QUICK, name) for name in ("workers", "time", "date", "weather")})
+    lab.set(model=0)
+    run = lab.run()
+    assert most_at_once(run.sequential) == 1
+    assert run.at_once == 3
+    assert [span.label for span in run.parallel] == TOOLS
+    assert "The weather in Paris is" in run.answer
+    assert lab.history == [run] and lab.measured is run
+    assert "measured ≈" in str(run)
+    assert "most calls at once: 1, and in parallel 3" in str(run)
+
+
+def test_more_calls_than_workers_wait():
+    run = run_for_real(replace(QUICK, workers=2, cities=2), Stop(), lambda *news: None)
+    assert run.at_once == 2
+    assert len(run.parallel) == 6
+
+
+def test_failed_attempts_are_those_predicted():
+    """The run's attempts fail where the draw says so, in both batches."""
+    settings = Settings(
+        workers=9, time=0, date=0, weather=0, cities=3, failures=0.5, attempts=2, model=0
+    )
+    run = run_for_real(settings, Stop(), lambda *news: None)
+    expected = sorted((span.label, span.ok) for span in run.predicted.parallel)
+    assert sorted((span.label, span.ok) for span in run.parallel) == expected
+    assert sorted((span.label, span.ok) for span in run.sequential) == expected
+    assert not all(ok for _, ok in expected)
+
+
+def test_longest_first_starts_the_longest_first():
+    settings = Settings(
+        workers=1, time=0.01, date=0.02, weather=0.05, order="longest first", model=0
+    )
+    run = run_for_real(settings, Stop(), lambda *news: None)
+    by_start = sorted(run.parallel, key=lambda span: span.start)
+    assert [span.label for span in by_start] == TOOLS[::-1]
+
+
+@pytest.mark.parametrize("kind", [HOLDS, RELEASES])
+def test_tools_that_compute_use_the_processor(kind):
+    """Each attempt takes its time of the processor, so it can't take less on the clock."""
+    settings = replace(QUICK, time=0.02, date=0.02, weather=0.02, kind=kind)
+    run = run_for_real(settings, Stop(), lambda *news: None)
+    assert all(span.end - span.start >= 0.02 for span in [*run.sequential, *run.parallel])
+
+
+def test_everything_measured_comes_from_the_attempts(monkeypatch):
+    """With results of made-up attempts, all bars and numbers are made up: no clock is read."""
+    one = results(*(Attempt(100 * n, 100 * n + 100, "worker-1") for n in range(3)))
+    many = results(*(Attempt(0, 100 * n, f"worker-{n}") for n in (1, 2, 3)))
+    monkeypatch.setattr(lab_module, "execute_sequential", lambda calls, *_, **__: one)
+    monkeypatch.setattr(lab_module, "execute_parallel", lambda calls, *_, **__: many)
+    monkeypatch.setattr(lab_module, "format_parallel_results", lambda results: [])
+    monkeypatch.setattr(lab_module, "_ask", fake_ask)
+    lab = LatencyLab(workers=3)
+    run = lab.run()
+    assert run.seconds == (300, 300)
+    ends = [box.right for box in boxes(run.predicted, run, 300) if not box.pale]
+    assert ends == pytest.approx([356, 628, 900, 356, 628, 900])
+    assert "300.00 s" in lab.numbers.value
+    assert "300.00 s measured on 3 workers" in lab.words.value
+    assert lab.image.value == Picture().draw(run.predicted, run)
+
+
+def fake_ask(provider, messages, registry, stop):
+    reply = provider.reply({"messages": messages[:1], "tools": registry.to_wire()})
+    from types import SimpleNamespace
+
+    if len(messages) == 1:
+        return {"choices": [{"message": reply}]}, 0.0
+    message = SimpleNamespace(content="made up")
+    return SimpleNamespace(choices=[SimpleNamespace(message=message)]), 0.0
+
+
+class Held:
+    """Stands in for the real run: starts when told, ends when released or stopped."""
+
+    def __init__(self, run=None):
+        self.started, self.release, self.calls = threading.Event(), threading.Event(), 0
+        self.run = run or known_run()
+
+    def __call__(self, settings, stop, tell):
+        self.calls += 1
+        self.started.set()
+        tell("one after the other", 1)
+        self.release.wait(10)
+        stop.check()
+        return self.run
+
+
+@pytest.fixture
+def held(monkeypatch):
+    held = Held()
+    monkeypatch.setattr(lab_module, "run_for_real", held)
+    yield held
+    held.release.set()
+
+
+def test_two_clicks_start_one_run(held):
+    lab = LatencyLab()
+    lab.run_button.click()
+    lab.run_button.click()
+    assert held.started.wait(10)
+    assert lab.run_button.disabled and not lab.stop_button.disabled
+    with pytest.raises(RuntimeError, match="under way"):
+        lab.run()
+    held.release.set()
+    lab.wait()
+    assert held.calls == 1
+    assert len(lab.history) == 1
+    assert not lab.run_button.disabled and lab.stop_button.disabled
+
+
+def test_sliders_move_while_it_runs(held):
+    """The picture follows at once, and the run's bars belong to the settings it began with."""
+    lab = LatencyLab(**{name: getattr(QUICK, name) for name in Settings.__dataclass_fields__})
+    lab.run(wait=False)
+    before = lab.image.value
+    lab.controls["workers"].value = 5
+    assert lab.image.value != before
+    held.release.set()
+    run = lab.wait()
+    assert lab.measured is None and lab.history == [run]
+    lab.controls["workers"].value = 3
+    assert lab.measured is run
+
+
+def test_the_kernel_s_loop_shows_what_the_thread_tells(held):
+    """A click in a running loop: the loop stays free, and only its thread touches widgets."""
+
+    async def click():
+        lab = LatencyLab()
+        threads = set()
+        for widget in (lab.image, lab.status, lab.run_button):
+            widget.observe(lambda change: threads.add(threading.current_thread()))
+        lab.run_button.click()
+        while "1 of 6 calls done" not in lab.status.value:
+            await asyncio.sleep(0.001)
+        held.release.set()
+        while lab.running:
+            await asyncio.sleep(0.001)
+        assert threads == {threading.current_thread()}
+        assert len(lab.history) == 1
+
+    asyncio.run(asyncio.wait_for(click(), 20))
+
+
+def test_stop_starts_no_further_call(monkeypatch):
+    """18 calls of 2 s on 2 workers: stopped in the first, no second one starts."""
+    begun, under_way = [], threading.Event()
+
+    def spend(seconds, stop):
+        begun.append(seconds)
+        under_way.set()
+        stop.wait(20)
+
+    monkeypatch.setitem(lab_module._SPEND, "waits", spend)
+    lab = LatencyLab(workers=2, cities=6, model=0)
+    lab.run(wait=False)
+    assert under_way.wait(20)
+    lab.stop_button.click()
+    assert lab.wait() is None
+    assert begun == [0.3]
+    assert lab.history == [] and not lab.running
+    assert "Stopped" in lab.status.value
+    monkeypatch.undo()
+    lab.set(time=0, date=0, weather=0, cities=1)
+    assert lab.run() is not None
+
+
+def test_stop_hangs_up_on_the_model():
+    """A model that takes its time doesn't keep the reader waiting."""
+    asked = threading.Event()
+    stop = Stop()
+    threading.Thread(target=lambda: (asked.wait(10), stop.set())).start()
+    provider_latency = Settings(model=2.0)
+
+    def tell(doing, done):
+        if doing == "asking the model":
+            asked.set()
+        assert "after the other" not in doing
+
+    with pytest.raises(Stopped):
+        run_for_real(provider_latency, stop, tell)
+
+
+def test_a_failed_run_says_so_and_the_next_one_works(monkeypatch):
+    def broken(*_):
+        raise OSError("no loopback")
+
+    lab = LatencyLab(time=0, date=0, weather=0, model=0)
+    monkeypatch.setattr(lab_module, "run_for_real", broken)
+    with pytest.raises(RuntimeError, match="no loopback"):
+        lab.run()
+    assert "no loopback" in lab.status.value
+    monkeypatch.undo()
+    assert lab.run() is lab.measured
+
+
+# --- guess, history, challenges
+
+
+@pytest.mark.parametrize("text, guess", [("2.5", 2.5), ("2,5", 2.5), ("", None), ("fast", None)])
+def test_a_guess_is_kept_with_its_run(held, text, guess):
+    held.release.set()
+    lab = LatencyLab()
+    lab.guess.value = text
+    assert lab.run().guess == guess
+    assert ("You guessed 2.5 times" in lab.status.value) is (guess is not None)
+
+
+def test_the_prediction_is_hidden_until_the_run():
+    lab = LatencyLab(time=0.01, date=0.01, weather=0.01, model=0)
+    lab.hide.value = True
+    assert "how long on 4 workers?" in lab.words.value
+    run = lab.run()
+    assert f"{run.predicted.seconds[1]:.2f} s" in lab.numbers.value
+    assert "?" not in lab.words.value
+
+
+def test_history_as_csv(held):
+    held.release.set()
+    lab = LatencyLab()
+    lab.run()
+    [line] = csv.DictReader(io.StringIO(lab.to_csv()))
+    assert line["workers"] == "3" and line["order"] == "as asked"
+    assert line["predicted_sequential_s"] == "0.3000"
+    assert line["measured_parallel_s"] == "0.4000"
+    assert "1 run" in lab.links.value
+    lab.clear_button.click()
+    assert lab.history == [] and "0 runs" in lab.links.value
+
+
+NINE = Settings(workers=3, cities=3)
+PASSED = [
+    (0, known_run(replace(NINE, workers=9))),
+    (1, known_run(Settings(workers=2), fast=(0.0, 0.4, 0.75))),
+    (2, known_run(Settings(workers=2), fast=(0.0, 0.5, 1.0))),
+    (3, known_run(NINE)),
+]
+NOT_PASSED = [
+    (0, known_run(replace(NINE, workers=8))),
+    (0, known_run(replace(NINE, workers=10))),
+    (0, known_run(replace(NINE, workers=9, cities=2))),
+    (0, known_run(replace(NINE, workers=9, date=0.2))),
+    (1, known_run(replace(NINE, workers=1), fast=(0.0, 0.4, 0.8))),
+    (1, known_run(NINE)),
+    (2, known_run(NINE)),
+    (2, known_run(Settings(workers=2), fast=(0.0, 0.4, 0.85))),
+    (3, known_run(replace(NINE, workers=5))),
+    (3, known_run(replace(NINE, workers=3), fast=(0.0, 0.4, 0.8))),
+    (3, known_run(replace(NINE, cities=1))),
+]
+
+
+@pytest.mark.parametrize("number, run", PASSED)
+def test_a_challenge_is_solved(held, number, run):
+    held.run = run
+    held.release.set()
+    lab = LatencyLab()
+    lab.run()
+    assert number in lab.solved
+    assert lab.tasks.value.count("✓ Solved") == len(lab.solved)
+
+
+@pytest.mark.parametrize("number, run", NOT_PASSED)
+def test_a_challenge_stays_open(number, run):
+    assert not CHALLENGES[number].solved_by(run)
+
+
+def test_a_conclusion_is_compared_with_ours():
+    lab = LatencyLab()
+    lab.compare_button.click()
+    assert "Write yours first" in lab.model_answer.value
+    lab.conclusion.value = "More workers, until the slowest call."
+    lab.compare_button.click()
+    assert "slowest call" in lab.model_answer.value

@@ -1,0 +1,423 @@
+"""Notebooks as they are stored: what nbval doesn't see, and whether it sees the rest.
+
+nbval compares the text of outputs. It passes over cells that were never run, pictures, metadata,
+and whatever a tag tells it to; each rule here closes one such hole.
+"""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from ptc import build
+
+NOTEBOOKS = build.notebooks()
+LAB = build.TOP / "notebooks" / "09_latency_lab.ipynb"
+
+# nbval can't compare what these leave behind, and each has a form that it can.
+FORBIDDEN = {
+    "Output(": "it stores what was printed as a widget; print outside it",
+    "interact(": "it prints into an Output; observe the slider and set an Image's value",
+    "interactive(": "it prints into an Output; observe the slider and set an Image's value",
+    "interact_manual": "it prints into an Output; observe the slider and set an Image's value",
+    "clear_output": "what was cleared is compared all the same",
+    "display_id": "an update isn't compared",
+    "update_display": "an update isn't compared",
+    "NBVAL_": "every output is compared",
+    "get_ipython": "the workbook is plain Python",
+}
+MACHINE_PATH = re.compile(
+    r"(?<![\w.:/])/(?:home|root|Users|tmp|var|opt|usr|private)/|\b[A-Z]:\\|file://|ipykernel_\d"
+)
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
+NO_ALT = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=)")
+LEFTOVER = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XXX)\b")
+PLAIN_TAGS = {"raises-exception", "hide-input", "starter", "solution", "lab"}
+
+
+# --- the rules: each yields what is wrong ----------------------------------------------------
+
+
+def is_valid(nb: NotebookNode) -> Iterator[str]:
+    try:
+        nbformat.validate(nb)
+    except nbformat.ValidationError as error:
+        yield f"no valid notebook: {error.message}"
+
+
+def was_run_from_top_to_bottom(nb: NotebookNode) -> Iterator[str]:
+    counts = [cell.execution_count for cell in build.code_cells(nb)]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"not run once from top to bottom: {counts}"
+
+
+def has_no_empty_cell(nb: NotebookNode) -> Iterator[str]:
+    yield from (f"{cell.id}: an empty cell" for cell in nb.cells if not cell.source.strip())
+
+
+def is_in_normal_form(nb: NotebookNode) -> Iterator[str]:
+    """No widget state, no timestamps, no language version, no live widget, no stream in pieces."""
+    if build.text_of(nb) != build.text_of(build.normal(nb)):
+        yield "not in its normal form: run python -m ptc.build"
+
+
+def has_plain_tags(nb: NotebookNode) -> Iterator[str]:
+    for cell in nb.cells:
+        if odd := set(cell.metadata.get("tags", [])) - PLAIN_TAGS:
+            yield f"{cell.id}: unknown tags {sorted(odd)}"
+
+
+def fails_only_on_purpose(nb: NotebookNode) -> Iterator[str]:
+    for cell in build.code_cells(nb):
+        failed = any(output.output_type == "error" for output in cell.outputs)
+        if failed != ("raises-exception" in cell.metadata.get("tags", [])):
+            yield f"{cell.id}: an error and the tag raises-exception go together"
+
+
+def has_only_what_nbval_compares(nb: NotebookNode) -> Iterator[str]:
+    for cell in build.code_cells(nb):
+        for name, reason in FORBIDDEN.items():
+            if name in cell.source:
+                yield f"{cell.id}: {name} ({reason})"
+        if cell.source.rstrip().endswith(";"):
+            yield f"{cell.id}: a semicolon hides a value"
+
+
+def shows_what_it_ends_in(nb: NotebookNode) -> Iterator[str]:
+    """A cell without output defines, imports or assigns, or waits in a comment."""
+    for cell in build.code_cells(nb):
+        lines = ast.parse(TransformerManager().transform_cell(cell.source)).body
+        if not cell.outputs and lines and isinstance(lines[-1], ast.Expr):
+            yield f"{cell.id}: ends in an expression and shows nothing"
+
+
+def has_pictures_of_its_source(nb: NotebookNode) -> Iterator[str]:
+    for cell in build.code_cells(nb):
+        if set(build.marks(cell)) - {build.source_mark(cell)}:
+            yield f"{cell.id}: a picture of another source: run python -m ptc.build"
+
+
+def has_alt_texts(nb: NotebookNode) -> Iterator[str]:
+    for cell in build.code_cells(nb):
+        for output in build.pictures(cell):
+            kinds = [kind for kind in output.data if kind.startswith("image/")]
+            if not all(output.metadata.get(kind, {}).get("alt", "").strip() for kind in kinds):
+                yield f"{cell.id}: a picture without alt text"
+    for cell in nb.cells:
+        if cell.cell_type == "markdown" and NO_ALT.search(cell.source):
+            yield f"{cell.id}: an image without alt text"
+
+
+def names_no_machine(nb: NotebookNode) -> Iterator[str]:
+    here = {str(build.TOP), str(Path.home()), sys.prefix}
+    for cell in nb.cells:
+        for text in texts(cell):
+            if MACHINE_PATH.search(text) or any(path in text for path in here):
+                yield f"{cell.id}: a path of some machine"
+            if ADDRESS.search(text):
+                yield f"{cell.id}: an address in memory"
+
+
+def is_finished(nb: NotebookNode) -> Iterator[str]:
+    for cell in nb.cells:
+        if any(LEFTOVER.search(text) for text in texts(cell)):
+            yield f"{cell.id}: something is left to do"
+
+
+def texts(cell: NotebookNode) -> Iterator[str]:
+    """All text of the cell, its outputs' too."""
+    yield cell.source
+    for output in cell.get("outputs", []):
+        yield from (output.get(key, "") for key in ("text", "evalue"))
+        yield from output.get("traceback", [])
+        for kind, data in output.get("data", {}).items():
+            if not kind.startswith("image/"):
+                yield data if isinstance(data, str) else json.dumps(data)
+
+
+RULES: list[Callable[[NotebookNode], Iterator[str]]] = [
+    *(is_valid, was_run_from_top_to_bottom, has_no_empty_cell, is_in_normal_form),
+    *(has_plain_tags, fails_only_on_purpose, has_only_what_nbval_compares),
+    *(shows_what_it_ends_in, has_pictures_of_its_source, has_alt_texts),
+    *(names_no_machine, is_finished),
+]
+
+
+# --- the notebooks ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_stored_notebook_keeps_the_rules(path):
+    nb = nbformat.read(path, as_version=4)
+    assert [wrong for rule in RULES for wrong in rule(nb)] == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_stored_notebook_is_written_one_way(path):
+    """Sorted keys and one indent: a difference between two versions is a change."""
+    assert path.read_text("utf-8") == build.text_of(nbformat.read(path, as_version=4))
+
+
+# --- the rules notice what they are for ------------------------------------------------------
+
+
+def stored(source="x = 1", outputs=(), count=1, **metadata) -> NotebookNode:
+    cell = new_code_cell(
+        source, outputs=list(outputs), execution_count=count, metadata=metadata, id="it"
+    )
+    return new_notebook(metadata=build.METADATA, cells=[cell])
+
+
+def shown(**data) -> NotebookNode:
+    return new_output("display_data", data={k.replace("_", "/"): v for k, v in data.items()})
+
+
+def printed(text) -> NotebookNode:
+    return new_output("stream", name="stdout", text=text)
+
+
+def with_metadata(**metadata) -> NotebookNode:
+    return new_notebook(metadata=build.METADATA | metadata, cells=stored().cells)
+
+
+PYTHON_3 = {"name": "python", "version": "3.11.7"}
+ERROR = new_output("error", ename="ValueError", evalue="no", traceback=[])
+WIDGET = new_output("display_data", data={build._WIDGET: {"model_id": "1"}, "text/plain": "w"})
+WRONG = {
+    "never run": (was_run_from_top_to_bottom, stored(count=None)),
+    "run twice": (was_run_from_top_to_bottom, stored(count=2)),
+    "invalid": (is_valid, new_notebook() | {"sells": []}),
+    "empty": (has_no_empty_cell, stored(" ")),
+    "timestamps": (is_in_normal_form, stored(execution={"iopub.execute_input": "2026"})),
+    "widget state": (is_in_normal_form, with_metadata(widgets={})),
+    "live widget": (is_in_normal_form, stored("w", [WIDGET])),
+    "pieces": (is_in_normal_form, stored("f()", [printed("a"), printed("b")])),
+    "language": (is_in_normal_form, with_metadata(language_info=PYTHON_3)),
+    "skipped": (has_plain_tags, stored(tags=["nbval-skip"])),
+    "ignored": (has_only_what_nbval_compares, stored("# NBVAL_IGNORE_OUTPUT\nf()")),
+    "untagged error": (fails_only_on_purpose, stored("f()", [ERROR])),
+    "error gone": (fails_only_on_purpose, stored("f()", tags=["raises-exception"])),
+    "interact": (has_only_what_nbval_compares, stored("interact(f, x=(1, 2))")),
+    "semicolon": (has_only_what_nbval_compares, stored("plt.plot([1]);")),
+    "lost output": (shows_what_it_ends_in, stored("x = 1\nx")),
+    "lost print": (shows_what_it_ends_in, stored("print(1)")),
+    "no alt": (has_alt_texts, stored("f()", [shown(image_png="iVBORw0K")])),
+    "unmarked": (has_pictures_of_its_source, stored("f()", [shown(image_png="iVBORw0K")])),
+    "no alt in text": (has_alt_texts, new_notebook(cells=[new_markdown_cell("![](a.png)")])),
+    "path": (names_no_machine, stored("f()", [printed("at /home/someone/x.py")])),
+    "windows path": (names_no_machine, stored("f()", [printed("at C:\\x.py")])),
+    "this checkout": (names_no_machine, stored("f()", [printed(f"{build.TOP}")])),
+    "address": (names_no_machine, stored("f", [shown(text_plain="<f at 0x7f00deadbeef>")])),
+    "unfinished": (is_finished, stored("x = 1  # TO" + "DO")),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_rule_notices(name):
+    rule, nb = WRONG[name]
+    assert list(rule(nb))
+
+
+def test_a_sound_notebook_breaks_no_rule():
+    nb = stored("print(1)", [printed("1\n")])
+    assert [wrong for rule in RULES for wrong in rule(nb)] == []
+
+
+# --- only times are masked -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("≈ 0.31 s", "≈ 12.5 s"),
+        ("took ≈ 12 ms, then ≈ 3 ms", "took ≈ 9 ms, then ≈ 4 ms"),
+        ("| ≈   3 ms |", "| ≈ 112 ms |"),
+        ("≈ 1,024 ms", "≈ 987 ms"),
+        ("≈ 2.9 times", "≈ 3.0 times"),
+        ("≈ 2.9×", "≈ 3×"),
+        ("≈ 93 %", "≈ 100 %"),
+    ],
+)
+def test_a_measured_time_may_differ(one, other):
+    assert build.sanitized(one) == build.sanitized(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("0.31 s", "0.32 s"),
+        ("most calls at once: 3 of 3", "most calls at once: 1 of 3"),
+        ("≈ 3 s", "≈ 3 ms"),
+        ("≈ 3 s", "≈ 3 times"),
+        ("≈ 3 calls", "≈ 4 calls"),
+        ("≈ 3", "≈ 4"),
+        ("predicted 0.30 s ≈ 0.31 s", "predicted 0.40 s ≈ 0.31 s"),
+        ("≈ 3 s, 3 calls", "≈ 3 s, 2 calls"),
+        ("≈ 3 s 4", "≈ 3 s 5"),
+        ("≈ -3 s", "≈ -4 s"),
+    ],
+)
+def test_nothing_else_may_differ(one, other):
+    assert build.sanitized(one) != build.sanitized(other)
+
+
+# --- nbval, as it is set up here, goes red when it must --------------------------------------
+
+
+def nbval(path: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Runs one notebook as the test command does, with the options of pyproject.toml."""
+    command = [sys.executable, "-m", "pytest", "-c", build.TOP / "pyproject.toml", path]
+    return subprocess.run(
+        [str(part) for part in [*command, "-p", "no:cacheprovider", "--color=no"]],
+        cwd=build.TOP,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+
+
+def made(path: Path, *sources: str) -> NotebookNode:
+    """A notebook with these code cells, run and stored."""
+    nb = new_notebook(metadata=build.METADATA, cells=[new_code_cell(s) for s in sources])
+    path.write_text(build.text_of(nb), encoding="utf-8")
+    build.build(path)
+    return nbformat.read(path, as_version=4)
+
+
+def sequential_kernels(home: Path) -> dict[str, str]:
+    """Variables for kernels in which ``execute_parallel`` runs one call after the other."""
+    startup = home / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "sequential.py").write_text(SABOTAGE)
+    return {"IPYTHONDIR": str(home)}
+
+
+SABOTAGE = """
+import sys
+import ptc, ptc.execute
+
+parallel = ptc.execute.execute_parallel
+
+def execute_parallel(calls, registry, max_workers=4, *, executor=None, **options):
+    return ptc.execute.execute_sequential(calls, registry, **options)
+
+for module in [m for name, m in sys.modules.items() if name.split(".")[0] == "ptc"]:
+    for name, value in list(vars(module).items()):
+        if value is parallel:
+            setattr(module, name, execute_parallel)
+"""
+
+MEASURED = """
+import time
+from ptc import ToolCall, ToolRegistry, execute_parallel
+from ptc.timeline import most_at_once, spans
+
+registry = ToolRegistry()
+
+@registry.tool
+def wait() -> None:
+    time.sleep(0.2)
+
+calls = [ToolCall(f"call_{n}", "wait", {}) for n in range(3)]
+results = execute_parallel(calls, registry, max_workers=3)
+print(f"most calls at once: {most_at_once(spans(results))} of 3")
+print(f"took ≈ {max(result.finished for result in results):.2f} s")
+"""
+
+
+def test_a_changed_output_is_noticed(tmp_path):
+    """The notebook passes as it was stored; one other digit in one output, and it fails."""
+    path = tmp_path / "small.ipynb"
+    nb = made(path, "print(2 + 2)", "import time\nprint(f'≈ {time.perf_counter():.3f} s')")
+    good = nbval(path)
+    assert good.returncode == 0, good.stdout + good.stderr
+    nb.cells[0].outputs[0].text = "5\n"
+    path.write_text(build.text_of(nb), encoding="utf-8")
+    bad = nbval(path)
+    assert (bad.returncode, "1 failed, 1 passed" in bad.stdout) == (1, True), bad.stdout
+
+
+def test_a_cell_that_hangs_is_noticed(tmp_path):
+    """It is stopped after the time that a cell has, and the run goes on."""
+    path = tmp_path / "hang.ipynb"
+    nb = new_notebook(
+        metadata=build.METADATA,
+        cells=[new_code_cell("import time\ntime.sleep(600)", execution_count=1)],
+    )
+    path.write_text(build.text_of(nb), encoding="utf-8")
+    bad = nbval(path, PYTEST_ADDOPTS="--nbval-cell-timeout=2")
+    assert (bad.returncode, "Timeout of 2 seconds" in bad.stdout) == (1, True), bad.stdout
+
+
+def test_a_sequential_executor_is_noticed(tmp_path):
+    """Times are masked, and still the claim that calls run at once is compared."""
+    path = tmp_path / "measured.ipynb"
+    made(path, MEASURED)
+    good = nbval(path)
+    assert good.returncode == 0, good.stdout + good.stderr
+    bad = nbval(path, **sequential_kernels(tmp_path / "home"))
+    assert bad.returncode == 1 and "most calls at once: 1 of 3" in bad.stdout, bad.stdout
+
+
+@pytest.mark.skipif(not LAB.exists(), reason="there is no latency lab yet")
+def test_a_sequential_executor_is_noticed_in_the_lab(tmp_path):
+    path = Path(shutil.copy(LAB, tmp_path))
+    bad = nbval(path, **sequential_kernels(tmp_path / "home"))
+    assert bad.returncode == 1 and "Cell outputs differ" in bad.stdout, bad.stdout
+
+
+# --- python -m ptc.build ---------------------------------------------------------------------
+
+DRAWN = """
+import time
+import matplotlib.pyplot as plt
+from IPython.display import display
+
+figure = plt.figure(figsize=(2, 1))
+figure.add_subplot().plot([0, time.time() % 1])
+plt.close(figure)
+display(figure, metadata={"image/png": {"alt": "a line"}})
+print(f"took ≈ {time.perf_counter()} s")
+"""
+
+
+def test_a_second_build_changes_nothing(tmp_path):
+    """Times that differ, and a picture that was drawn of them, stay as they were stored."""
+    path = tmp_path / "drawn.ipynb"
+    nb = made(path, DRAWN)
+    assert [wrong for rule in RULES for wrong in rule(nb)] == []
+    assert build.build(path) is False
+    assert build.build(path, fresh=True) is True
+
+
+def test_a_picture_of_changed_source_is_drawn_again(tmp_path):
+    path = tmp_path / "drawn.ipynb"
+    nb = made(path, DRAWN)
+    (before,) = build.pictures(nb.cells[0])
+    nb.cells[0].source = DRAWN.replace("a line", "another line")
+    path.write_text(build.text_of(nb), encoding="utf-8")
+    assert build.build(path) is True
+    (again,) = build.pictures(nbformat.read(path, as_version=4).cells[0])
+    assert again.data["image/png"] != before.data["image/png"]
+    assert again.metadata["image/png"]["alt"] == "another line"
+
+
+def test_a_changed_number_replaces_the_stored_one(tmp_path):
+    path = tmp_path / "number.ipynb"
+    nb = made(path, "print(2 + 2)")
+    nb.cells[0].outputs[0].text = "5\n"
+    path.write_text(build.text_of(nb), encoding="utf-8")
+    assert build.build(path) is True
+    assert nbformat.read(path, as_version=4).cells[0].outputs[0].text == "4\n"
