@@ -28,7 +28,7 @@ _LONGEST_WAIT = 0.05
 
 
 class Batch:
-    """The calls of one reply and what has become of them. ``changed`` guards all of it.
+    """The calls of one reply and what has become of them. ``lock`` guards all of it.
 
     ``workers=None``: as many as there are calls. Wrong use raises, before anything has started.
     """
@@ -45,7 +45,8 @@ class Batch:
         calls = list(calls)
         _check_use(calls, registry, timeout)
         self.timeout = math.inf if timeout is None else timeout
-        self.changed = threading.Condition(threading.Lock())
+        self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
         self.runs = [CallRun(call, retry, self.began, self) for call in calls]
         self.news: list[ToolResult] = []  # answered, and not told yet to the one who listens
         self.listened_to = False
@@ -92,7 +93,7 @@ class Batch:
         """
         self.listened_to = tell is not None
         try:
-            with self.changed:
+            with self.lock:
                 for run in self.ready:
                     run.submitted = perf_counter() - self.began
                 self._start_workers()
@@ -109,7 +110,7 @@ class Batch:
 
     def _wait(self) -> bool:
         """Wait until there is something to do here; False when all is done and told."""
-        with self.changed:
+        with self.lock:
             while not (self._has_work_here() or (self.listened_to and self.news)):
                 if not self.open and not self.working:
                     return False
@@ -127,7 +128,7 @@ class Batch:
         """Start and collect what only the caller's thread can."""
 
     def _take_news(self) -> list[ToolResult]:
-        with self.changed:
+        with self.lock:
             news, self.news = self.news, []
         return news if self.listened_to else []
 
@@ -145,7 +146,7 @@ class Batch:
         if now >= self.timeout:
             self._give_up(self.runs, f"the batch's timeout of {self.timeout:g} s", last=True)
             return
-        with self.changed:
+        with self.lock:
             late = []
             while self._next_deadline() <= now:
                 late.append(heapq.heappop(self.deadlines)[2])
@@ -155,14 +156,14 @@ class Batch:
     def _give_up(self, runs: Sequence[CallRun], limit: str, last: bool = False) -> None:
         """Answer those of the runs that have no answer yet; with ``last``, nothing starts after."""
         if last:
-            with self.changed:
+            with self.lock:
                 self.ready.clear()
         for run in runs:
             if run.result is None and self._answer_for(run, limit) and run.tool.places:
                 self._leave_place(run)
 
     def _answer_for(self, run: CallRun, limit: str) -> bool:
-        with self.changed:
+        with self.lock:
             if run.result is not None:
                 return False
             run.result = run.give_up(self._why_not(run, limit))
@@ -177,8 +178,8 @@ class Batch:
             return "interrupted: the batch was stopped before this call had ended"
         if run.started is not None:
             return (
-                f"no answer within {limit}; abandoned: it can't be stopped by force, so it may still "
-                "take effect; check that before you repeat it"
+                f"no answer within {limit}; abandoned: it can't be stopped by force, so it may "
+                "still take effect; check that before you repeat it"
             )
         places = run.tool.places
         if places and places.stuck and not run.has_place:
@@ -206,7 +207,7 @@ class Batch:
 
     def _next(self, lane: int | None = None) -> CallRun | None:
         """The call to start now, on the worker's lane or on the first free one; None for none."""
-        with self.changed:
+        with self.lock:
             self.starting -= lane is None
             while self.ready:
                 run = self.ready.popleft()
@@ -220,7 +221,7 @@ class Batch:
 
     def _settle(self, run: CallRun, result: ToolResult) -> bool:
         """Store a result; False if the call was given up meanwhile, and its lane with it."""
-        with self.changed:
+        with self.lock:
             in_time = run.result is None
             if in_time:
                 run.result = result
@@ -229,7 +230,7 @@ class Batch:
             run.tool.places.give_back(self if in_time else None, abandoned=not in_time)
         return in_time
 
-    # In any thread that holds ``changed``.
+    # In any thread that holds the lock.
 
     def _start_workers(self) -> None:
         """A worker for each call that is ready, as long as there are lanes."""
@@ -288,7 +289,7 @@ class Batch:
 
     def admit(self, run: CallRun, by: "Batch | None") -> bool:
         """Make a run that got its place ready; False if it isn't wanted any more."""
-        with self.changed:
+        with self.lock:
             if run.result is not None:
                 return False
             run.has_place = True
@@ -299,7 +300,7 @@ class Batch:
 
     def starve(self, run: CallRun) -> None:
         """A run waits for places that abandoned calls may never give back."""
-        with self.changed:
+        with self.lock:
             if run.result is None and not run.has_place:
                 self._starve(run)
 

@@ -92,8 +92,10 @@ def _line(result: ToolResult, hidden: Sequence[str]) -> str:
 
 
 def _pair_by_count(results: Sequence[ToolResult], expected: int) -> tuple[list, list, list, list]:
-    first = {id(result.call): result for result in reversed(results)}
-    kept = list(reversed(first.values()))
+    first: dict[int, ToolResult] = {}
+    for result in results:
+        first.setdefault(id(result.call), result)
+    kept = list(first.values())
     duplicated = [result for result in results if first[id(result.call)] is not result]
     return kept[:expected], [None] * (expected - len(kept)), duplicated, kept[expected:]
 

@@ -5,7 +5,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 _PACKAGES = ("ipywidgets", "jupyterlab", "matplotlib", "openai", "pydantic", "tenacity", "tqdm")
-_SET_UP = "run the first command of README.md again, and open the notebook from the JupyterLab it starts"
+_SET_UP = (
+    "run the first command of README.md again, and open the notebook from the JupyterLab it starts"
+)
 
 
 def check_environment() -> None:

@@ -13,6 +13,7 @@ import math
 import os
 import queue
 import random
+import re
 import struct
 import sys
 import threading
@@ -43,6 +44,7 @@ from .timeline import (
     lower_bound,
     makespan,
     most_at_once,
+    small_png,
     spans,
     total_work,
     utilisation,
@@ -372,7 +374,8 @@ class Run(Outcome):
             _line("one after the other", self.predicted.seconds[0], self.seconds[0], " s"),
             _line("in parallel", self.predicted.seconds[1], self.seconds[1], " s"),
             _line("speedup", self.predicted.speedup, self.speedup, " times"),
-            f"most calls at once: {most_at_once(self.sequential)}, and in parallel {self.at_once}",
+            f"most calls at once: {most_at_once(self.sequential)} one after the other, "
+            f"{self.at_once} in parallel",
         ]
         return "\n".join(lines)
 
@@ -519,6 +522,9 @@ _WIDTH, _HEIGHT = 920, 436  # of the picture, in its own pixels
 _LEFT, _RIGHT = 84, 900  # of the bars
 _ONE, _MANY, _AXIS = (36, 78), (130, 372), 388  # from top to bottom: one lane, the lanes, the axis
 _INK, _QUIET, _GRID, _LANE = "#1F1F1F", "#595959", "#DADADA", "#F4F4F4"
+_MOST_BACKGROUNDS = 16  # of one to two megabytes each
+_LEGEND = (598, 707, 816)  # where its names begin
+_LINE, _ABOVE = 18, 14  # height of a line of text, and of its part above the baseline
 _PALE = 0.3  # how much of its colour a predicted bar keeps beside a measured one
 _STEPS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
@@ -541,6 +547,30 @@ def _lanes(workers: int) -> list[tuple[float, float]]:
     gap = max(height * 0.14, (height - 46) / 2)
     tops = [_MANY[0] + height * lane for lane in range(workers)]
     return [(top + gap, top + height - gap) for top in tops]
+
+
+def _ticks(end: float) -> list[str]:
+    """What stands at the lines of the time axis."""
+    step = next((step for step in _STEPS if end <= 8 * step + 1e-9), 20)
+    digits = 2 if step < 0.1 else 1 if step < 1 else 0
+    return [f"{step * number:.{digits}f}" for number in range(round(end / step) + 1)]
+
+
+def _words(workers: int, ticks: Sequence[str], end: float) -> list[tuple[Any, ...]]:
+    """All words of the background: x, y, the part that stands left of x, text, size, colour."""
+    lanes = zip(["one worker", *worker_names(workers)], [_ONE, *_lanes(workers)], strict=True)
+    foot = _HEIGHT - 8
+    return [
+        *((_LEFT - 8, (top + low) / 2 + 4.5, 1, name, 9, _INK) for name, (top, low) in lanes),
+        *((_x(float(tick), end), _AXIS + 14, 0.5, tick, 10, _QUIET) for tick in ticks),
+        (_LEFT, foot, 0, "seconds since the batch began", 9.5, _QUIET),
+        *((x, foot, 0, name, 9.5, _INK) for name, x in zip(FIXED_STYLES, _LEGEND, strict=True)),
+    ]
+
+
+@lru_cache
+def _rgba(color: str) -> tuple[int, ...]:
+    return (*bytes.fromhex(color[1:]), 255)
 
 
 @lru_cache
@@ -635,74 +665,74 @@ class Picture:
         bars = boxes(predicted, run, end, hide)
         names = [self._keep(self._name, *name) for name in map(self._name_of, bars) if name]
         sheets = [self._keep(self._sheet, box.label, box.ok, box.pale) for box in bars]
+        lines = [self._line(text, 11.5, _INK, "bold") for text in headlines(predicted, run, hide)]
+        label = self._line(f"lower bound {predicted.bound:.2f} s", 9, _INK)
+        note, _ = self._line("(pale: predicted, full: measured)" if run else "", 9.5, _QUIET)
         self.pixels[:] = self._keep(self._background, predicted.settings.workers, end)
         for box, sheet in zip(bars, sheets, strict=True):
             self._paste_bar(box, sheet)
         named = (box for box in bars if self._name_of(box))
         for box, name in zip(named, names, strict=True):
             self._paste_name(box, name)
-        for text, y in zip(headlines(predicted, run, hide), (_ONE[0], _MANY[0]), strict=True):
-            self._text(_LEFT, y - 9, text, size=11.5, weight="bold")
+        for (tiles, _), y in zip(lines, (_ONE[0], _MANY[0]), strict=True):
+            self._paste_line(tiles, _LEFT, y - 9)
+        self._paste_line(note, _LEFT + 208, _HEIGHT - 8)
         if not hide:
-            self._bound(predicted.bound, end)
+            self._mark_bound(_x(predicted.bound, end), *label)
         return png(self.pixels)
 
     def _keep(self, make: Callable[..., Any], *about: Any) -> Any:
-        """What ``make`` gives, made once; the pixels drawn meanwhile don't count."""
+        """What ``make`` gives, made once, before the picture is begun: it may draw over it."""
         key = make.__name__, *about
         if key not in self._kept:
-            if len(self._kept) > 64:
-                self._kept.clear()
             self._kept[key] = make(*about)
+            backgrounds = [kept for kept in self._kept if kept[0] == "_background"]
+            if len(backgrounds) > _MOST_BACKGROUNDS:
+                del self._kept[backgrounds[0]]
         return self._kept[key]
 
     def _background(self, workers: int, end: float) -> Any:
-        names, lanes = ["one worker", *worker_names(workers)], [_ONE, *_lanes(workers)]
-        self._fill((0, _WIDTH, 0, _HEIGHT), "white")
-        for name, (top, bottom) in zip(names, lanes, strict=True):
-            self._fill((_LEFT, _RIGHT, top, bottom), _LANE)
-            self._text(_LEFT - 8, (top + bottom) / 2 + 4.5, name, ha="right", size=9)
-        self._axis(end)
-        x = _RIGHT
-        for name in reversed(FIXED_STYLES):
-            x -= self._keep(self._width, name) + 4
-            self._text(x, _HEIGHT - 8, name, size=9.5)
-            self._fill((x - 30, x - 6, _HEIGHT - 19, _HEIGHT - 6), *_looks(name, True, False))
-            x -= 48
+        lanes, ticks = [_ONE, *_lanes(workers)], _ticks(end)
+        words = _words(workers, ticks, end)
+        lines = [self._line(*style) for _, _, _, *style in words]
+        swatches = [self._keep(self._sheet, name, True, False) for name in FIXED_STYLES]
+        self.pixels[:] = 255
+        for top, bottom in lanes:
+            self._paint(_LEFT, _RIGHT, top, bottom, _LANE)
+        for tick in ticks:
+            x = _x(float(tick), end)
+            self._paint(x - 0.5, x + 0.5, _ONE[0] - 3, _AXIS, _GRID)
+        for (x, y, side, *_), (tiles, width) in zip(words, lines, strict=True):
+            self._paste_line(tiles, x - side * width, y)
+        for name, sheet, x in zip(FIXED_STYLES, swatches, _LEGEND, strict=True):
+            box = Box(x - 30, x - 6, _HEIGHT - 19, _HEIGHT - 6, name, True, False)
+            self._paste_bar(box, sheet)
         return self.pixels.copy()
 
-    def _axis(self, end: float) -> None:
-        step = next((step for step in _STEPS if end <= 8 * step + 1e-9), 20)
-        digits = 2 if step < 0.1 else 1 if step < 1 else 0
-        for number in range(round(end / step) + 1):
-            x = _x(step * number, end)
-            self._fill((x - 0.5, x + 0.5, _ONE[0] - 3, _AXIS), _GRID)
-            tick = f"{step * number:.{digits}f}"
-            self._text(x, _AXIS + 14, tick, ha="center", color=_QUIET)
-        self._text(_LEFT, _HEIGHT - 8, "seconds since the batch began", color=_QUIET, size=9.5)
+    def _paint(self, left: float, right: float, top: float, bottom: float, color: str) -> None:
+        left, right, top, bottom = (round(edge * self.scale) for edge in (left, right, top, bottom))
+        self.pixels[top:bottom, left:right] = _rgba(color)
 
     def _sheet(self, *kind: Any) -> Any:
         """A whole picture full of one kind of bar, to cut bars from."""
         self._fill((-9, _WIDTH + 9, -9, _HEIGHT + 9), *_looks(*kind))
         return self.pixels.copy()
 
-    def _name(self, text: str, label: str, ok: bool, pale: bool) -> Any:
-        """A name on a plain ground, so that the hatch doesn't run through the letters."""
-        face, _, _ = _looks(label, ok, pale)
+    def _name(self, text: str, label: str, ok: bool) -> Any:
+        """A name on a plain pale ground: legible in both themes, and no hatch in its letters."""
         width = self._keep(self._width, text) + 8
-        self._fill((0, width, 0, 16), face)
-        color = FIXED_STYLES[label].text if ok and not pale else _INK
-        self._text(width / 2, 12, text, ha="center", size=9.5, color=color)
+        self._fill((0, width, 0, 16), _looks(label, ok, ok)[0])
+        self._text(width / 2, 12, text, ha="center", size=9.5)
         return self.pixels[: 16 * self.scale, : int(width) * self.scale].copy()
 
-    def _name_of(self, box: Box) -> tuple[str, str, bool, bool] | None:
+    def _name_of(self, box: Box) -> tuple[str, str, bool] | None:
         """The longest name of the tool that the bar has room for."""
         full = box.label if box.ok else f"✗ {box.label}"
         short = box.label.removeprefix("get_") if box.ok else "✗"
         room = box.right - box.left - 12 if box.bottom - box.top >= 16 else 0
         fitting = (name for name in (full, short) if self._keep(self._width, name) <= room)
         text = next(fitting, None)
-        return (text, box.label, box.ok, box.pale) if text else None
+        return (text, box.label, box.ok) if text else None
 
     def _width(self, text: str) -> float:
         """Pixels that a name takes."""
@@ -712,16 +742,15 @@ class Picture:
         return self.renderer.get_text_width_height_descent(text, font, False)[0] / self.scale
 
     def _paste_bar(self, box: Box, sheet: Any) -> None:
+        """Cut the bar from its sheet; a gap keeps it from the next, a frame marks a failure."""
         left, right, top, bottom = (round(edge * self.scale) for edge in box[:4])
-        edge = self.scale if right - left > 3 * self.scale else 0  # keeps neighbours apart
-        bar = self.pixels[top:bottom, left:right]
-        bar[:] = 255
-        if not box.ok:
-            bar[:] = self._keep(self._sheet, "", False, False)[top:bottom, left:right]
-            edge = 2 * self.scale
-        inner = slice(left, right - edge) if box.ok else slice(left + edge, right - edge)
-        rows = slice(top, bottom) if box.ok else slice(top + edge, bottom - edge)
-        self.pixels[rows, inner] = sheet[rows, inner]
+        self.pixels[top:bottom, left:right] = _rgba("#FFFFFF" if box.ok else FAILED)
+        if box.ok:
+            right -= self.scale * (right - left > 3 * self.scale)
+        else:
+            frame = 2 * self.scale
+            left, right, top, bottom = left + frame, right - frame, top + frame, bottom - frame
+        self.pixels[top:bottom, left:right] = sheet[top:bottom, left:right]
 
     def _paste_name(self, box: Box, name: Any) -> None:
         height, width, _ = name.shape
@@ -729,13 +758,39 @@ class Picture:
         top = round((box.top + box.bottom) / 2 * self.scale - height / 2)
         self.pixels[top : top + height, left : left + width] = name
 
-    def _bound(self, bound: float, end: float) -> None:
-        x, s = round(_x(bound, end) * self.scale), self.scale
+    def _mark_bound(self, x: float, tiles: list[Any], width: float) -> None:
+        middle, s = round(x * self.scale), self.scale
         for y in range(_MANY[0] - 4, _AXIS - 6, 9):
-            self.pixels[y * s : (y + 6) * s, x - s : x + s] = (31, 31, 31, 255)
-        at_left = x > (_RIGHT - 140) * s
-        x, side = (x / s - 5, "right") if at_left else (x / s + 5, "left")
-        self._text(x, _AXIS - 4, f"lower bound {bound:.2f} s", ha=side, size=9)
+            self.pixels[y * s : (y + 6) * s, middle - s : middle + s] = _rgba(_INK)
+        self._paste_line(tiles, x - 5 - width if x > _RIGHT - 140 else x + 5, _AXIS - 4)
+
+    def _line(
+        self, text: str, size: float, color: str, weight: str = "normal"
+    ) -> tuple[list[Any], float]:
+        """Text as tiles of pixels, which recur from picture to picture, and its width."""
+        pieces = re.findall(r"\d|\D+", text)
+        tiles = [self._keep(self._tile, piece, size, color, weight) for piece in pieces]
+        return tiles, sum(tile.shape[1] for tile in tiles) / self.scale
+
+    def _tile(self, piece: str, size: float, color: str, weight: str) -> Any:
+        """A digit, or what stands between two numbers, on white."""
+        from matplotlib.font_manager import FontProperties
+
+        font = FontProperties(size=size, weight=weight)
+        ends, whole = (
+            self.renderer.get_text_width_height_descent(text, font, False)[0]
+            for text in ("||", f"|{piece}|")  # spaces at its ends count as well
+        )
+        self._fill((0, _WIDTH, 0, 40), "white")
+        self._text(0, _ABOVE, piece, size=size, color=color, weight=weight)
+        return self.pixels[: _LINE * self.scale, : round(whole - ends)].copy()
+
+    def _paste_line(self, tiles: list[Any], x: float, y: float) -> None:
+        left, top = round(x * self.scale), round((y - _ABOVE) * self.scale)
+        for tile in tiles:
+            height, width, _ = tile.shape
+            self.pixels[top : top + height, left : left + width] = tile
+            left += width
 
     def _text(self, x: float, y: float, text: str, **style: Any) -> None:
         from matplotlib.text import Text
@@ -756,9 +811,7 @@ class Picture:
 
 
 def _looks(label: str, ok: bool, pale: bool) -> tuple[str, str, str]:
-    """Face, hatch and its colour of a kind of bar; without a label the frame of a failed one."""
-    if not label:
-        return FAILED, "", "none"
+    """Face, hatch and its colour of a kind of bar."""
     style = FIXED_STYLES[label]
     if not ok:
         return "#FFFFFF", style.hatch, style.face
@@ -899,7 +952,7 @@ _STYLE = """
 .ptc-lab progress { width: 160px; accent-color: #0072B2; vertical-align: middle; }
 .ptc-lab a { color: var(--jp-content-link-color, #0B5CAD); text-decoration: underline; }
 body[data-jp-theme-light="false"] .ptc-lab .ptc-picture {
-  filter: invert(0.9) hue-rotate(180deg) saturate(1.2); }
+  filter: invert(0.93) hue-rotate(180deg); border-color: transparent; }
 """
 # The widgets leave slider handles and pictures without a name for screen readers.
 _NAMES = """(lab => { const name = () => {
@@ -914,7 +967,9 @@ _NAMES = """(lab => { const name = () => {
       : '.ptc-say-picture')?.textContent || 'being drawn'; });
   lab.querySelector('.ptc-status .widget-html-content')?.setAttribute('aria-live', 'polite');
   }; name();
-  new MutationObserver(name).observe(lab, {childList: true, subtree: true});
+  let soon;
+  new MutationObserver(() => { clearTimeout(soon); soon = setTimeout(name, 150); })
+    .observe(lab, {childList: true, subtree: true});
 })(this.closest('.ptc-lab'))"""
 
 _WORDS = {
@@ -954,7 +1009,7 @@ class LatencyLab(widgets.VBox):
         super().__init__(self._sections())
         self.add_class("ptc-lab")
         self._show()
-        self._show_history()
+        self._show_rest()
 
     # ------------------------------------------------ what code can ask and do
 
@@ -1137,7 +1192,7 @@ class LatencyLab(widgets.VBox):
         self._show()
         known = {settings: name for name, settings in SCENARIOS.items()}
         self.scenarios.value = known.get(self.settings, _OWN)
-        self._show_history_soon()
+        self._show_rest_soon()
 
     # ------------------------------------------------ a real run, in its thread
 
@@ -1194,7 +1249,7 @@ class LatencyLab(widgets.VBox):
             if challenge.solved_by(run):
                 self.solved.add(number)
         self._show()
-        self._show_history()
+        self._show_rest()
         guessed = f" You guessed {run.guess:g} times." if run.guess else ""
         told = f"Measured: {run.speedup:.2f} times as fast; predicted: {run.predicted.speedup:.2f}."
         self.status.value = (
@@ -1205,7 +1260,7 @@ class LatencyLab(widgets.VBox):
     def _forget(self) -> None:
         self.history.clear()
         self._show()
-        self._show_history()
+        self._show_rest()
 
     def _guessed(self) -> float | None:
         with suppress(ValueError):
@@ -1229,21 +1284,28 @@ class LatencyLab(widgets.VBox):
         predicted, run = self.predicted, self.measured
         self.image.value = self._picture.draw(predicted, run, self._hidden)
         self.numbers.value = table(predicted, run, self._hidden)
+
+    def _show_words(self) -> None:
+        predicted, run = self.predicted, self.measured
         words = describe(predicted, run, self._hidden)
         self.words.value = (
             "<details><summary>The picture in words</summary>"
             f'<p class="ptc-say-picture">{html.escape(words)}</p></details>'
         )
 
-    def _show_history_soon(self) -> None:
+    def _show_rest(self) -> None:
+        self._show_words()
+        self._show_history()
+
+    def _show_rest_soon(self) -> None:
         """Once the sliders rest: the picture goes first."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return self._show_history()
+            return self._show_rest()
         if self._chart_due is not None:
             self._chart_due.cancel()
-        self._chart_due = loop.call_later(_REST, self._show_history)
+        self._chart_due = loop.call_later(_REST, self._show_rest)
 
     def _show_history(self) -> None:
         self.chart.value = chart(self.settings, self.history)
@@ -1296,7 +1358,9 @@ class LatencyLab(widgets.VBox):
         still = Picture(scale=2).draw(self.predicted, self.measured, self._hidden)
         alt = describe(self.predicted, self.measured, self._hidden)
         about = {"alt": alt, "width": _WIDTH, "height": _HEIGHT}
-        return {**data, "text/plain": self.summary(), "image/png": still}, {"image/png": about}
+        return {**data, "text/plain": self.summary(), "image/png": small_png(still)}, {
+            "image/png": about
+        }
 
 
 def _box(name: str, *children: widgets.Widget) -> widgets.Box:

@@ -122,7 +122,7 @@ class ExecutorBatch(Batch):
         return bool(self.to_start or self.arrived)
 
     def _work_here(self) -> None:
-        with self.changed:
+        with self.lock:
             lanes: list[int | None] = [None] * self.to_start
             self.to_start = 0
             arrived, self.arrived = self.arrived, []
@@ -148,7 +148,7 @@ class ExecutorBatch(Batch):
 
     def _arrive(self, run: CallRun, future: Future) -> None:
         """In whichever thread the executor has for this; the caller's thread does the rest."""
-        with self.changed:
+        with self.lock:
             wanted = run.result is None
             if wanted:
                 self.arrived.append((run, future))

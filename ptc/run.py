@@ -26,8 +26,9 @@ class CallRun:
     """
 
     __slots__ = (
-        "call", "tool", "arguments", "retry", "zero", "batch", "context", "lane", "worker", "submitted",
-        "started", "attempt_started", "attempts", "has_place", "given_up", "on_give_up", "result",
+        "call", "tool", "arguments", "retry", "zero", "batch", "context", "lane", "worker",
+        "submitted", "started", "attempt_started", "attempts", "has_place", "given_up",
+        "on_give_up", "result",
     )  # fmt: skip
 
     def __init__(

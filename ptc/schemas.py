@@ -80,9 +80,7 @@ def _parameters(name: str, fn: Callable[..., Any]) -> type:
 
 def unwrapped(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The function inside a ``functools.partial``, or the function itself."""
-    while isinstance(fn, partial):
-        fn = fn.func
-    return fn
+    return fn.func if isinstance(fn, partial) else fn
 
 
 def _hinted(fn: Callable[..., Any]) -> Callable[..., Any]:

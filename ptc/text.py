@@ -3,7 +3,9 @@
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
 
 _SECRET_NAME = re.compile("KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
 _SHORTEST_SECRET = 4  # shorter values (a digit, "on") would turn ordinary text into stars
@@ -19,30 +21,42 @@ def to_json(value: object) -> str:
     Dates become ISO text, sets and tuples lists, bytes text (URL-safe base64 where they are no
     UTF-8), NaN and infinities text, models and dataclasses objects; anything else its ``str()``.
     """
-    try:
-        text = _encode(value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        text = _encode_odd(value)
+    text = _by_the_first(value, _encode, _encode_more, _encode_parts)
     return text if text.isascii() else without_surrogates(text)
 
 
-def _encode_odd(value: object) -> str:
-    from pydantic_core import to_json as encode_more
-
-    for bytes_mode in ("utf8", "base64"):
+def _by_the_first(value: object, *ways: Callable[[object], str]) -> str:
+    """The text by the first of the ways that doesn't fail, else that of ``str(value)``."""
+    for way in ways:
         try:
-            data = encode_more(
-                value, fallback=describe, bytes_mode=bytes_mode, inf_nan_mode="strings"
-            )
-            json.loads(data)  # an integer of thousands of digits is JSON that few can read
-            return data.decode()
+            return way(value)
         except KeyboardInterrupt:
             raise
         except BaseException:
             continue
     return _encode(describe(value))
+
+
+def _encode_more(value: object, bytes_mode: Literal["utf8", "base64"] = "utf8") -> str:
+    from pydantic_core import to_json as encode
+
+    data = encode(value, fallback=describe, bytes_mode=bytes_mode, inf_nan_mode="strings")
+    json.loads(data)  # an integer of thousands of digits is JSON that few can read
+    return data.decode()
+
+
+def _encode_parts(value: object) -> str:
+    """Part by part, so that one that can't be encoded doesn't turn the others into text."""
+    return _encode(_plain(value))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {describe(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    in_base64 = partial(_encode_more, bytes_mode="base64")
+    return json.loads(_by_the_first(value, _encode, _encode_more, in_base64))
 
 
 def describe(value: object) -> str:

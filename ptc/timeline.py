@@ -5,6 +5,7 @@ import re
 import zlib
 from collections.abc import Iterable, Sequence
 from heapq import heapreplace
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .calls import ToolResult
@@ -333,7 +334,7 @@ def _write_labels(
     for lane, worker in enumerate(lanes):
         bars = sorted((span for span in spans if span.worker == worker), key=lambda s: s.start)
         edges = [span.start for span in bars[1:]] + [ax.get_xlim()[1]]
-        for span, following in zip(bars, edges):
+        for span, following in zip(bars, edges, strict=False):  # an empty lane has an edge
             room = (following - span.end) / per_pixel
             inside = (span.end - span.start) / per_pixel
             everywhere &= _write_label(ax, span, lane, styles[span.label], inside, room)
@@ -375,14 +376,21 @@ def _draw_legend(ax: "Axes", styles: dict[str, Style]) -> None:
 
 def _picture(figure: "Figure", spans: Sequence[Span]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A notebook's output: a PNG of twice the pixels, its alt text and its size on the page."""
-    from io import BytesIO
-
     data = BytesIO()
     figure.savefig(data, format="png", dpi=2 * figure.dpi, metadata={"Software": None})
     width, height = (int(inches * figure.dpi) for inches in figure.get_size_inches())
     alt = {"alt": describe_timeline(spans), "width": width, "height": height}
     plain = f"<Figure: timeline of {_count(len(spans), 'bar')}>"
-    return {"image/png": data.getvalue(), "text/plain": plain}, {"image/png": alt}
+    return {"image/png": small_png(data.getvalue()), "text/plain": plain}, {"image/png": alt}
+
+
+def small_png(data: bytes) -> bytes:
+    """The same chart in 64 colours: a third of the bytes in a notebook's file, and looks alike."""
+    from PIL import Image
+
+    small = BytesIO()
+    Image.open(BytesIO(data)).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+    return small.getvalue()
 
 
 def show_timeline(spans: Sequence[Span], title: str | None = None, **options: Any) -> None:

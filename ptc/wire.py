@@ -2,16 +2,14 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
 
 from .calls import ToolCall, ToolResult
-from .text import describe, secrets, shorten, to_json
-
-_decode = json.JSONDecoder(parse_constant=int).decode  # int("NaN") raises: NaN is no JSON
+from .replies import faults, get, places, quote, read_call, text_at, unique
+from .text import describe, secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,45 +27,6 @@ class WireFormat:
     tool: Callable[[Any], dict]
     tools: Callable[[list[dict]], list[dict]] = list
 
-    def body(self, call: Any) -> dict | None:
-        """The part of a call that has its name and arguments; the chapter's may be flat."""
-        key = self.keys[1]
-        if isinstance(call, dict) and key and (key in call or "name" not in call):
-            call = call.get(key)
-        return call if isinstance(call, dict) else None
-
-    def read(self, call: Any) -> tuple[str, dict[str, Any], str | None]:
-        """Name, arguments and problem of a call."""
-        body = self.body(call)
-        if name := _text(body, "name"):
-            return name, *_arguments(body.get(self.keys[2]))
-        return "", {}, f"no function is named in {_quote(call)}; send its name and arguments"
-
-    def faults(self, message: Any, calls: Sequence[ToolCall]) -> Iterator[tuple]:
-        """What a provider would refuse: part and key, what to put there, and the call's id."""
-        (id_key, _, key), as_sent = self.keys, self.arguments
-        for (holder, place), call in zip(self.calls(message), calls, strict=True):
-            entry, body = holder[place], self.body(holder[place])
-            if self.strict and isinstance(entry, dict) and entry.get(id_key) != call.id:
-                yield entry, id_key, call.id, call.id
-            if body is None or not (self.strict or body.get(key) is not None):
-                continue
-            read, problem = _arguments(sent := body.get(key))
-            if problem or not isinstance(sent, as_sent) or (as_sent is str and not sent.strip()):
-                yield body, key, read if as_sent is dict else to_json(read), call.id
-
-
-def _get(data: Any, key: str, kind: type) -> Any:
-    """The list or object at a key, empty if there is none. Raises ValueError for other things."""
-    if not isinstance(data, dict) or not isinstance(data.get(key), kind | None):
-        raise ValueError(f"broken reply: no {kind.__name__} as {key!r}")
-    return data.get(key) or kind()
-
-
-def _places(*lists: list, kind: str | None = None) -> list[tuple]:
-    every = [(items, place) for items in lists for place in range(len(items))]
-    return [(i, at) for i, at in every if kind is None or _text(i[at], "type") == kind]
-
 
 def _described(tool: Any, schema: str) -> dict[str, Any]:
     return {"name": tool.name, "description": tool.description or "", schema: tool.schema}
@@ -77,14 +36,14 @@ def _described(tool: Any, schema: str) -> dict[str, Any]:
 WIRES = {
     "openai": WireFormat(
         signs={"choices": list}, keys=("id", "function", "arguments"), arguments=str,
-        message=lambda reply: _get((reply["choices"] or [{}])[0], "message", dict),
-        calls=lambda message: _places(_get(message, "tool_calls", list)),
+        message=lambda reply: get((reply["choices"] or [{}])[0], "message", dict),
+        calls=lambda message: places(get(message, "tool_calls", list)),
         answer=lambda call, text, _: {"role": "tool", "tool_call_id": call.id, "content": text},
         tool=lambda tool: {"type": "function", "function": _described(tool, "parameters")}),
     "openai-responses": WireFormat(
         signs={"output": list}, keys=("call_id", "", "arguments"), arguments=str,
         message=lambda reply: reply["output"],
-        calls=lambda items: _places(items, kind="function_call"),
+        calls=lambda items: places(items, kind="function_call"),
         answer=lambda call, text, _:
             {"type": "function_call_output", "call_id": call.id, "output": text},
         # strict, its default, would refuse optional parameters
@@ -92,7 +51,7 @@ WIRES = {
     "anthropic": WireFormat(
         signs={"content": list}, keys=("id", "", "input"),
         message=lambda reply: {"role": "assistant", "content": reply["content"]},
-        calls=lambda message: _places(message["content"], kind="tool_use"),
+        calls=lambda message: places(message["content"], kind="tool_use"),
         answer=lambda call, text, success:
             {"type": "tool_result", "tool_use_id": call.id, "content": text}
             | ({} if success else {"is_error": True}),
@@ -101,9 +60,9 @@ WIRES = {
     "gemini": WireFormat(
         signs={"candidates": list, "promptFeedback": dict, "prompt_feedback": dict},
         keys=("id", "", "args"), strict=False,
-        message=lambda reply: _get((_get(reply, "candidates", list) or [{}])[0], "content", dict),
+        message=lambda reply: get((get(reply, "candidates", list) or [{}])[0], "content", dict),
         calls=lambda content: [  # by the wire's name, or the SDK's
-            (part, key) for part in _get(content, "parts", list) if isinstance(part, dict)
+            (part, key) for part in get(content, "parts", list) if isinstance(part, dict)
             for key in ("functionCall", "function_call") if part.get(key) is not None],
         answer=lambda call, text, success: {"functionResponse":
             ({"id": call.sent_id} if call.sent_id else {}) | {"name": call.name}
@@ -120,8 +79,8 @@ WIRES["ollama"] = replace(
 _SHAPES = WIRES | {"the chapter's": replace(
     WIRES["openai"], signs={"message": list},
     message=lambda reply: reply["message"][0] if len(reply["message"]) == 1 else reply["message"],
-    calls=lambda own: _places(*(
-        _get(each, "tool_calls", list) for each in (own if isinstance(own, list) else [own]))))}
+    calls=lambda own: places(*(
+        get(each, "tool_calls", list) for each in (own if isinstance(own, list) else [own]))))}
 # fmt: on
 
 
@@ -132,9 +91,9 @@ def extract_parallel_calls(response: Any) -> list[ToolCall]:
     """
     wire, message = _opened(response)
     entries = [holder[place] for holder, place in wire.calls(message)]
-    ids = [_text(entry, wire.keys[0]) for entry in entries]
-    made = zip(_unique(ids), entries, ids, strict=True)
-    return [ToolCall(new, *wire.read(entry), sent) for new, entry, sent in made]
+    ids = [text_at(entry, wire.keys[0]) for entry in entries]
+    made = zip(unique(ids), entries, ids, strict=True)
+    return [ToolCall(new, *read_call(entry, wire), sent) for new, entry, sent in made]
 
 
 def _opened(response: Any) -> tuple[WireFormat, Any]:
@@ -149,44 +108,10 @@ def _opened(response: Any) -> tuple[WireFormat, Any]:
     signs = [(w, *sign) for w in _SHAPES.values() for sign in w.signs.items() if whole]
     fits = [wire for wire, key, kind in signs if isinstance(reply.get(key), kind)]
     if len(set(map(id, fits))) != 1 or reply.get("object") == "chat.completion.chunk":
-        came = _quote(list(reply) if isinstance(reply, dict) else type(reply).__name__)
+        came = quote(list(reply) if isinstance(reply, dict) else type(reply).__name__)
         known = "; ".join(f"{name} ({', '.join(w.signs)})" for name, w in _SHAPES.items())
         raise ValueError(f"no whole reply: {came}; known shapes: {known}")
     return fits[0], fits[0].message(reply)
-
-
-def _text(data: Any, key: str) -> str | None:
-    value = data.get(key) if isinstance(data, dict) else None
-    return value if isinstance(value, str) and value else None
-
-
-def _unique(sent_ids: Sequence[str | None]) -> Iterator[str]:
-    """An id for each call: as sent, numbered from its second use on; a new one where missing."""
-    taken, uses, batch = set(sent_ids), dict.fromkeys(sent_ids, 0), uuid4().hex[:16]
-    for place, sent in enumerate(sent_ids):
-        new = sent or f"call_{batch}_{place}"
-        uses[sent] += 1
-        while sent and uses[sent] > 1 and (new := f"{sent}-{uses[sent]}") in taken:
-            uses[sent] += 1
-        taken.add(new)
-        yield new
-
-
-def _arguments(sent: Any) -> tuple[dict[str, Any], str | None]:
-    """The arguments, and what is wrong with them. None and blank text mean no arguments."""
-    why, value = "", {} if sent is None else sent
-    try:
-        if isinstance(sent, str):
-            value = _decode(sent) if sent.strip() else {}
-    except (ValueError, RecursionError) as error:
-        why = f" ({_quote(error)})"
-    if isinstance(value, dict):
-        return value, None
-    return {}, f"no JSON object: {_quote(sent)}{why}; send the arguments as one JSON object"
-
-
-def _quote(sent: Any) -> str:
-    return shorten(describe(sent), 200)
 
 
 def _named(wire: str) -> WireFormat:
@@ -213,18 +138,18 @@ def assistant_message(response: Any, calls: Sequence[ToolCall]) -> dict | list:
     """The model's own message, which the history needs before the results of its ``calls``.
 
     Untouched but for what makes every later request fail: an id missing or doubled, arguments
-    that are no JSON object. These are mended on a copy, and a UserWarning says which.
+    that are no JSON object, no name. These are mended on a copy, and a UserWarning says which.
     """
     wire, message = _opened(response)
     if not message or len(wire.calls(message)) != len(calls):
         raise ValueError(f"these {len(calls)} calls are not those of the reply's message")
-    if any(wire.faults(message, calls)):
+    if any(faults(message, calls, wire)):
         message = deepcopy(message)  # the response stays as it came
         for holder, place in wire.calls(message):
             holder[place] = deepcopy(holder[place])  # one object may stand in two places
-        faults = list(wire.faults(message, calls))
-        for part, key, value, _ in faults:
+        found = list(faults(message, calls, wire))
+        for part, key, value, _ in found:
             part[key] = value
-        mended = ", ".join(f"{key} of {call_id}" for _, key, _, call_id in faults)
+        mended = ", ".join(f"{key} of {call_id}" for _, key, _, call_id in found)
         warnings.warn(f"mended in the model's message: {mended}", stacklevel=2)
     return message

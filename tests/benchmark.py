@@ -116,7 +116,6 @@ def first_result(rounds: int) -> float:
     """Seconds until ``on_result`` hears of a 10 ms call that runs beside three of 100 ms."""
     calls = extract_parallel_calls(reply("wait", [{"seconds": s} for s in (0.1, 0.1, 0.1, 0.01)]))
 
-
     def once() -> float:
         heard: list[float] = []
         begin = perf_counter()

@@ -85,14 +85,15 @@ def known_run(settings=QUICK, slow=(0.0, 0.4, 0.8), fast=(0.0, 0.0, 0.0), each=0
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"workers": 0}, {"workers": 17}, {"time": -1}, {"model": math.nan}, {"cities": 7}]
-    + [{"failures": 1.5}, {"order": "random"}, {"kind": "sleeps"}],
+    "name, value",
+    [
+        *(("workers", 0), ("workers", 17), ("time", -1), ("model", math.nan), ("cities", 7)),
+        *(("failures", 1.5), ("order", "random"), ("kind", "sleeps")),
+    ],
 )
-def test_wrong_setting_is_named(wrong):
-    [(name, value)] = wrong.items()
+def test_wrong_setting_is_named(name, value):
     with pytest.raises(ValueError, match=f"{name}={value!r}"):
-        Settings(**wrong)
+        Settings(**{name: value})
 
 
 @pytest.mark.parametrize("cities", range(1, 7))
@@ -274,12 +275,11 @@ def test_png_keeps_every_pixel():
 
 def test_a_picture_doesn_t_depend_on_those_before_it():
     """What is kept from earlier pictures leaves no trace in a later one."""
+    several = [replace(settings, workers=3) for settings in SCENARIOS.values()]
     used = Picture()
-    for settings in SCENARIOS.values():
-        settings = replace(settings, workers=3)
-        used.draw(predict(settings))
-        used.draw(predict(settings), known_run(replace(settings, workers=3)), hide=True)
-    for settings in SCENARIOS.values():
+    for settings in several:
+        used.draw(predict(settings), known_run(settings), hide=True)
+    for settings in several:
         assert used.draw(predict(settings)) == Picture().draw(predict(settings))
 
 
@@ -377,7 +377,7 @@ def test_a_real_run_is_parallel():
     assert "The weather in Paris is" in run.answer
     assert lab.history == [run] and lab.measured is run
     assert "measured ≈" in str(run)
-    assert "most calls at once: 1, and in parallel 3" in str(run)
+    assert "most calls at once: 1 one after the other, 3 in parallel" in str(run)
 
 
 def test_more_calls_than_workers_wait():

@@ -24,16 +24,20 @@ AT_THE_TOP = {
 FLOORS = [
     {"text", "calls"},
     {"wire", "registry", "schemas", "places"},
-    {"retry", "threads", "loops", "run", "provider", "client", "tools", "weather"},
+    {"retry", "threads", "loops", "run", "tools", "weather"}
+    | {"client", "provider", "scripts", "refusals"},
     {"execute", "batch", "remote", "timeline", "check"},
     {"loop", "stream"},
-    {"lab", "exercises", "build"},
+    {"lab", "exercises", "environment", "build"},
 ]
 BESIDE = {
     "calls": {"text"},
     "registry": {"wire", "schemas", "places"},
     "loops": {"threads"},
     "run": {"retry", "loops"},
+    "client": {"provider"},
+    "provider": {"scripts", "refusals"},
+    "scripts": {"refusals"},
     "tools": {"weather"},
     "remote": {"batch"},
     "execute": {"batch", "remote"},

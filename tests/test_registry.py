@@ -198,7 +198,9 @@ def test_arguments_arrive_as_their_types(registry):
     assert output(registry, "book", **arguments) == (trip, date(2026, 1, 2), Point(3), Colour.RED)
 
 
-ODD_NAMES = "schema copy json model_config model_fields cls self fn name call registry validate __x _y"
+ODD_NAMES = (
+    "schema copy json model_config model_fields cls self fn name call registry validate __x _y"
+)
 
 
 def test_any_parameter_name_will_do(registry):
@@ -302,7 +304,7 @@ def hint_of_an_odd_class(a: threading.Lock().__class__):
     return a
 
 
-def field_as_default(a: int = Field(3)):  # noqa: B008
+def field_as_default(a: int = Field(3)):
     return a
 
 
@@ -368,16 +370,18 @@ def test_all_faults_are_told_at_once(registry):
 @given(arguments=st.dictionaries(st.sampled_from(["n", "items", "", "x"]) | st.text(), any_json))
 def test_no_arguments_at_all_raise(given_schema, arguments):
     """Any JSON object gives a result, and a tool that runs has got what its hints say."""
-    registry = ToolRegistry()
+    registry, got = ToolRegistry(), []
 
     def tool(n: int, items: list[str] | dict[str, float] = (), **rest: Any):
-        assert isinstance(n, int)
-        return "ran"
+        got.append(n)
 
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     registry.register(tool, schema=schema if given_schema else None)
     result = execute_with_retry(ToolCall("c", "tool", arguments), registry)
-    assert result.output == "ran" if result.success else result.error
+    if result.success:
+        assert float(got[0]).is_integer()
+    else:
+        assert "wrong arguments for 'tool': " in result.error and not got
 
 
 # --- schemas from elsewhere

@@ -17,7 +17,9 @@ from ..text import describe, explain, shorten
 
 __all__ = ["Exercise", "check", "hint", "progress", "solution"]
 
-_MODULES = {"00": "start_here"}  # the number of a notebook, and where its exercises are
+_MODULES = {  # a notebook's number, and the module with its exercises
+    path.stem[-2:]: path.stem for path in sorted(Path(__file__).parent.glob("notebook_*.py"))
+}
 _hints_shown: dict[str, int] = {}
 
 
@@ -46,7 +48,7 @@ class Exercise:
 
 def check(number: str, answer: Any) -> None:
     """Say whether an answer is right and, if not, what is wrong with it."""
-    exercise = _exercises(number)[number]
+    exercise = _exercise(number)
     try:
         if answer is None:
             raise NotAttempted
@@ -63,7 +65,7 @@ def check(number: str, answer: Any) -> None:
 
 def hint(number: str) -> None:
     """Show the next hint; after the last one, begin again."""
-    hints = _exercises(number)[number].hints
+    hints = _exercise(number).hints
     shown = _hints_shown.get(number, 0) % len(hints)
     _hints_shown[number] = shown + 1
     print(f"Hint {shown + 1} of {len(hints)}: {hints[shown]}")
@@ -73,7 +75,7 @@ def hint(number: str) -> None:
 
 def solution(number: str) -> None:
     """Show a right answer."""
-    print(dedent(_exercises(number)[number].solution).strip())
+    print(dedent(_exercise(number).solution).strip())
 
 
 def progress(forget: bool = False) -> None:
@@ -98,23 +100,39 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
     return value
 
 
+def quiz(right: str, wrong: dict[str, str]) -> Callable[[Any], None]:
+    """A judge of one letter; ``wrong`` says of each other choice why it isn't the one."""
+
+    def judge(answer: Any) -> None:
+        letter = str(answer).strip().lower()
+        if letter in wrong:
+            raise Wrong(f"not {letter}: {wrong[letter]}")
+        if letter != right:
+            letters = ", ".join(sorted([right, *wrong]))
+            raise Wrong(f"{answer!r} is none of the choices; answer with one letter of {letters}.")
+
+    return judge
+
+
 def close(a: Any, b: float) -> bool:
     """Are two numbers the same, but for rounding?"""
     return isinstance(a, int | float) and abs(a - b) < 1e-9
 
 
-def _exercises(number: str) -> dict[str, Exercise]:
+def _exercise(number: str) -> Exercise:
     notebook = str(number)[:2]
-    known = (
-        import_module(f".{_MODULES[notebook]}", __name__).EXERCISES if notebook in _MODULES else {}
-    )
-    if number not in known and number != notebook:
+    known = _exercises(notebook) if notebook in _MODULES else {}
+    if number not in known:
         raise KeyError(f"no exercise {number!r}; known: {list(known) or list(_MODULES)}")
-    return known
+    return known[number]
+
+
+def _exercises(notebook: str) -> dict[str, Exercise]:
+    return import_module(f".{_MODULES[notebook]}", __name__).EXERCISES
 
 
 def _count(number: str) -> str:
-    here = _exercises(str(number)[:2])
+    here = _exercises(number[:2])
     return f"{len(_done() & set(here))} of {len(here)} exercises of this notebook done."
 
 

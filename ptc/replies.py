@@ -1,0 +1,104 @@
+"""What stands in a model's reply: its calls, their ids, names and arguments, and their faults."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from .calls import ToolCall
+from .text import describe, shorten, to_json
+
+if TYPE_CHECKING:
+    from .wire import WireFormat
+
+UNNAMED = "unnamed"  # stands where a call has no name: providers refuse an empty one
+_decode = json.JSONDecoder(parse_constant=int).decode  # int("NaN") raises: NaN is no JSON
+
+
+def get(data: Any, key: str, kind: type) -> Any:
+    """The list or object at a key, empty if there is none. Raises ValueError for other things."""
+    if not isinstance(data, dict) or not isinstance(data.get(key), kind | None):
+        raise ValueError(f"broken reply: no {kind.__name__} as {key!r}")
+    return data.get(key) or kind()
+
+
+def places(*lists: list, kind: str | None = None) -> list[tuple]:
+    every = [(items, place) for items in lists for place in range(len(items))]
+    return [(i, at) for i, at in every if kind is None or text_at(i[at], "type") == kind]
+
+
+def text_at(data: Any, key: str) -> str | None:
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def unique(sent_ids: Sequence[str | None]) -> Iterator[str]:
+    """An id for each call: as sent, numbered from its second use on; a new one where missing."""
+    taken, uses, batch = set(sent_ids), dict.fromkeys(sent_ids, 0), uuid4().hex[:16]
+    for place, sent in enumerate(sent_ids):
+        new = sent or f"call_{batch}_{place}"
+        uses[sent] += 1
+        while sent and uses[sent] > 1 and (new := f"{sent}-{uses[sent]}") in taken:
+            uses[sent] += 1
+        taken.add(new)
+        yield new
+
+
+def _arguments(sent: Any) -> tuple[dict[str, Any], str | None]:
+    """The arguments, and what is wrong with them. None and blank text mean no arguments."""
+    why, value = "", {} if sent is None else sent
+    try:
+        if isinstance(sent, str):
+            value = _decode(sent) if sent.strip() else {}
+    except (ValueError, RecursionError) as error:
+        why = f" ({quote(error)})"
+    if isinstance(value, dict):
+        return value, None
+    return {}, f"no JSON object: {quote(sent)}{why}; send the arguments as one JSON object"
+
+
+def quote(sent: Any) -> str:
+    return shorten(describe(sent), 200)
+
+
+def body_of(call: Any, wire: "WireFormat") -> dict | None:
+    """The part of a call that has its name and arguments; the chapter's may be flat."""
+    key = wire.keys[1]
+    if isinstance(call, dict) and key and (key in call or "name" not in call):
+        call = call.get(key)
+    return call if isinstance(call, dict) else None
+
+
+def read_call(call: Any, wire: "WireFormat") -> tuple[str, dict[str, Any], str | None]:
+    """Name, arguments and problem of a call."""
+    body = body_of(call, wire)
+    if name := text_at(body, "name"):
+        return name, *_arguments(body.get(wire.keys[2]))
+    return "", {}, f"no function is named in {quote(call)}; send its name and arguments"
+
+
+def faults(message: Any, calls: Sequence[ToolCall], wire: "WireFormat") -> Iterator[tuple]:
+    """What a provider would refuse: part and key, what to put there, and the call's id."""
+    (id_key, body_key, key), as_text = wire.keys, wire.arguments is str
+    nothing = "{}" if as_text else {}
+    for (holder, place), call in zip(wire.calls(message), calls, strict=True):
+        entry, body = holder[place], body_of(holder[place], wire)
+        if not isinstance(entry, dict):
+            function = {"name": UNNAMED, key: nothing}
+            sound = {"type": "function", body_key: function} if body_key else function
+            yield holder, place, {id_key: call.id} | sound, call.id
+            continue
+        if wire.strict and entry.get(id_key) != call.id:
+            yield entry, id_key, call.id, call.id
+        if text_at(entry, "type") == "custom":
+            continue
+        if body is None:
+            yield entry, body_key, {"name": UNNAMED, key: nothing}, call.id
+            continue
+        if not text_at(body, "name"):
+            yield body, "name", UNNAMED, call.id
+        sent = body.get(key)
+        read, problem = _arguments(sent)
+        sound = isinstance(sent, wire.arguments) and not (as_text and not sent.strip())
+        if problem or (not sound and (wire.strict or sent is not None)):
+            yield body, key, to_json(read) if as_text else read, call.id

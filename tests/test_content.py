@@ -1,0 +1,394 @@
+"""What goes on the wire for a result: JSON whatever the tool returned, and never a secret."""
+
+import asyncio
+import collections
+import dataclasses
+import datetime as dt
+import enum
+import json
+import pickle
+import sys
+import types
+import uuid
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, SecretStr
+
+from ptc import ToolCall, ToolResult
+from ptc.text import describe, explain, mask, mask_json, secrets, shorten, to_json
+
+SECRET = "sk-hunter2-0123456789"
+
+
+def no_constant(name):
+    raise ValueError(f"{name} is no JSON")
+
+
+def content(output):
+    """The content of a tool's output, as a provider decodes it: strict JSON in UTF-8."""
+    text = ToolResult(ToolCall("c", "tool"), True, output).content
+    return json.loads(text.encode(), parse_constant=no_constant)
+
+
+@pytest.fixture
+def secret(monkeypatch):
+    monkeypatch.setenv("TEST_API_KEY", SECRET)
+    return SECRET
+
+
+# --- calls and results
+
+
+def test_a_call_remembers_the_id_that_the_model_sent():
+    """By default its own; None where the model sent none."""
+    assert ToolCall("a", "tool").sent_id == "a"
+    assert ToolCall("a-2", "tool", sent_id="a").sent_id == "a"
+    assert ToolCall("call_1", "tool", sent_id=None).sent_id is None
+
+
+def test_calls_can_be_kept_in_a_set_and_sent_to_another_process():
+    """Although their arguments are a dict."""
+    call = ToolCall("a", "tool", {"x": [1]}, sent_id=None)
+    assert {call, pickle.loads(pickle.dumps(call))} == {call}
+    assert call != ToolCall("a", "tool", {"x": [2]}, sent_id=None)
+
+
+@pytest.mark.parametrize("frozen", [ToolCall("a", "tool"), ToolResult(ToolCall("a", "t"), True)])
+def test_calls_and_results_do_not_change(frozen):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(frozen, dataclasses.fields(frozen)[0].name, "other")
+
+
+def test_text_is_quoted_and_an_error_is_an_object():
+    """So a model can tell a tool that says "error" from one that failed."""
+    call = ToolCall("c", "tool")
+    assert ToolResult(call, True, "fine").content == '"fine"'
+    assert ToolResult(call, True, None).content == "null"
+    assert ToolResult(call, False, "unused", error="no").content == '{"error": "no"}'
+
+
+# --- what JSON doesn't know
+
+
+class Point(BaseModel):
+    x: int = 1
+    password: SecretStr = SecretStr("hidden")
+
+
+@dataclasses.dataclass
+class Line:
+    ends: set[int]
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+Pair = collections.namedtuple("Pair", "x y")
+
+
+class Named:
+    def __str__(self):
+        return "named"
+
+
+@pytest.mark.parametrize(
+    ("output", "decoded"),
+    [
+        ({"a": [1, 2.5, True, None, "é"]}, {"a": [1, 2.5, True, None, "é"]}),
+        (dt.datetime(2026, 1, 2, 3, 4), "2026-01-02T03:04:00"),
+        (dt.date(2026, 1, 2), "2026-01-02"),
+        (dt.timedelta(days=1), "P1D"),
+        ({3}, [3]),
+        (frozenset("a"), ["a"]),
+        ((1, (2,)), [1, [2]]),
+        (Pair(1, 2), [1, 2]),
+        (collections.deque([1]), [1]),
+        (collections.Counter("aab"), {"a": 2, "b": 1}),
+        (float("nan"), "NaN"),
+        ([float("inf"), float("-inf")], ["Infinity", "-Infinity"]),
+        (b"text", "text"),
+        (b"\xff", "_w=="),
+        (bytearray(b"text"), "text"),
+        (Decimal("1.10"), "1.10"),
+        (Fraction(1, 3), "1/3"),
+        (1j, "1j"),
+        (uuid.UUID(int=3), "00000000-0000-0000-0000-000000000003"),
+        (PurePosixPath("/a"), "/a"),
+        (Colour.RED, "red"),
+        (Point(), {"x": 1, "password": "**********"}),
+        (Line({1}), {"ends": [1]}),
+        (Named(), "named"),
+        ([Named()], ["named"]),
+        (types.MappingProxyType({"a": 1}), "{'a': 1}"),
+        (ValueError("no"), "no"),
+        ("\ud800", "\N{REPLACEMENT CHARACTER}"),
+        ({"\udfff": ["x\ud800"]}, {"\N{REPLACEMENT CHARACTER}": ["x\N{REPLACEMENT CHARACTER}"]}),
+        ("\ud83d\ude00", "😀"),
+        (2**64, 2**64),
+        ({1: "a", None: "b", dt.date(2026, 1, 2): "c"}, {"1": "a", "None": "b", "2026-01-02": "c"}),
+    ],
+    ids=ascii,
+)
+def test_what_json_does_not_know_is_written_all_the_same(output, decoded):
+    assert content(output) == decoded
+
+
+@pytest.mark.parametrize(
+    ("odd", "shown"),
+    [
+        (Named(), "named"),
+        ("\ud800", "\N{REPLACEMENT CHARACTER}"),
+        (b"\xff", "_w=="),
+        ({"\ud800"}, ["\N{REPLACEMENT CHARACTER}"]),
+    ],
+    ids=ascii,
+)
+def test_the_rest_stays_as_it_was_beside_what_json_does_not_know(odd, shown):
+    """One odd value doesn't turn its siblings into text, or into base64."""
+    output = {"n": 1, "list": [None, {2}], "bytes": b"text", "nan": float("nan"), "odd": (odd,)}
+    decoded = {"n": 1, "list": [None, [2]], "bytes": "text", "nan": "NaN", "odd": [shown]}
+    assert content(output) == decoded
+
+
+def test_a_list_that_contains_itself():
+    """And a dict that does."""
+    knot = [1]
+    knot.append(knot)
+    loop = {}
+    loop["again"] = loop
+    assert content(knot) == "[1, [...]]"
+    assert content(loop) == "{'again': {...}}"
+
+
+def nested(depth, inner=None):
+    for _ in range(depth):
+        inner = [inner]
+    return inner
+
+
+@pytest.mark.parametrize("depth", [100, 500, 900, 1100, 100_000])
+def test_nesting_that_goes_too_deep(secret, depth):
+    """Whoever can't be reached is written as text, or as the name of its type, and hidden still."""
+    assert secret not in json.dumps(content(nested(depth, secret)))
+
+
+@pytest.mark.parametrize("wrap", [int, lambda n: [n], lambda n: {"a": -n}, lambda n: {n: 1}])
+def test_integers_longer_than_python_prints(wrap):
+    """JSON has no bound, and what reads it has: 4,300 digits in Python."""
+    assert sys.get_int_max_str_digits() < 5000
+    assert content([1, wrap(10**5000)])[0] == 1
+
+
+class Silent(Exception):
+    """Raises whatever it was made with when somebody wants to print it."""
+
+    def __str__(self):
+        raise self.args[0]
+
+    __repr__ = __str__
+
+
+class Unprintable:
+    def __init__(self, error):
+        self.error = error
+
+    def __str__(self):
+        raise self.error
+
+    __repr__ = __str__
+
+
+class NoText:
+    def __str__(self):
+        return 3  # noqa: PLE0307
+
+    __repr__ = __str__
+
+
+ERRORS = [ValueError(), SystemExit(3), asyncio.CancelledError(), GeneratorExit(), RecursionError()]
+
+
+@pytest.mark.parametrize("odd", [*map(Unprintable, ERRORS), NoText()])
+def test_objects_that_cannot_be_printed_have_the_name_of_their_type(odd):
+    """Also those that exit when they are asked."""
+    shown = f"<{type(odd).__name__}>"
+    assert content(odd) == describe(odd) == shown
+    assert content([1, odd]) == [1, shown]
+    assert content({"a": {odd}}) == {"a": [shown]}
+    assert content({odd: 1}) == {shown: 1}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_exception_that_cannot_be_printed_is_explained_by_its_name(error):
+    assert explain(Silent(error)) == "Silent: <Silent>"
+
+
+class Stopped(dict):
+    def items(self):
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_comes_through():
+    """The stop button, while something is being written."""
+    with pytest.raises(KeyboardInterrupt):
+        describe(Unprintable(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        to_json(Stopped(a=1))
+
+
+# --- secrets
+
+
+@pytest.mark.parametrize(
+    "output", ["{}", "a {} and {}", b"{}", ["{}", {"deep": {"{}": "x{}y"}}, 1], {"{}"}, ("{}", 1j)]
+)
+def test_a_secret_is_masked_wherever_it_stands(secret, output):
+    """In text, keys, bytes, sets; and what is left is JSON."""
+
+    def put(value):
+        if isinstance(value, str):
+            return value.replace("{}", secret)
+        if isinstance(value, bytes):
+            return value.replace(b"{}", secret.encode())
+        if isinstance(value, dict):
+            return {put(key): put(item) for key, item in value.items()}
+        return type(value)(map(put, value)) if isinstance(value, list | set | tuple) else value
+
+    shown = json.dumps(content(put(output)))
+    assert "***" in shown and "hunter2" not in shown
+
+
+def test_a_secret_that_is_a_number_is_masked(monkeypatch):
+    """A PIN that a tool returns as a number."""
+    monkeypatch.setenv("PIN_KEY", "271828")
+    assert content([271828, "271828", 31415]) == ["***", "***", 31415]
+
+
+@pytest.mark.parametrize(
+    "value", ['with "quotes"', "back\\slash", "two\nlines", "'", "'\"", "pässwörd"]
+)
+def test_a_secret_is_masked_as_it_is_and_as_it_is_quoted(monkeypatch, value):
+    """A KeyError quotes its key, a tool may return JSON as text, and JSON is escaped itself."""
+    value = f"{value}{value}{value}{value}"
+    monkeypatch.setenv("DB_PASSWORD", value)
+    for output in (value, [value], {value: value}, repr(value), json.dumps([value])):
+        assert value[:3] not in str(content(output))
+    call = ToolCall("c", "tool")
+    decoded = json.loads(ToolResult(call, False, error=f"no {value}").content)
+    assert decoded == {"error": "no ***"}
+
+
+def test_a_secret_within_a_longer_one(monkeypatch):
+    """The longer one first, or its rest would show."""
+    monkeypatch.setenv("A_KEY", "hunter2")
+    monkeypatch.setenv("B_TOKEN", "hunter2-and-more")
+    assert content("hunter2-and-more, hunter2") == "***, ***"
+
+
+def test_space_around_a_secret_is_none_of_it(monkeypatch):
+    """A key read from a file ends in a newline, and whoever uses it strips it."""
+    monkeypatch.setenv("A_KEY", f" {SECRET}\n")
+    assert content(f"with {SECRET}.") == "with ***."
+
+
+@pytest.mark.parametrize("value", ["", " ", "1", "on", "true", "False", "none", "null"])
+def test_flags_are_no_secrets(monkeypatch, value):
+    """TOKENIZERS_PARALLELISM=false must not put stars into every "false"."""
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", value)
+    output = {"said": f"it is {value}", "flags": [True, False, None, 1]}
+    assert content(output) == output
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "token", "MySecret", "PASSWORDS", "KEYS"])
+def test_a_variable_is_known_by_its_name(monkeypatch, name):
+    monkeypatch.setenv(name, SECRET)
+    assert SECRET in secrets()
+
+
+def test_other_variables_are_no_secrets(monkeypatch):
+    monkeypatch.setenv("CITY", SECRET)
+    assert SECRET not in secrets()
+
+
+def test_a_text_without_secrets_is_untouched():
+    """Not written again: a large output costs one search."""
+    text = '{"a":   1}'
+    assert mask_json(text, ["hunter2"]) is text
+    assert mask("text", []) == "text"
+
+
+# --- any value at all
+
+leaves = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.binary() | st.complex_numbers()
+) | (
+    st.text(st.characters())
+    | st.text(st.characters(categories=["Cs"]), max_size=2)
+    | st.sampled_from([SECRET, f"a{SECRET}b", SECRET.encode(), object])
+    | st.builds(pow, st.just(10), st.just(5000))
+    | st.builds(Unprintable, st.sampled_from(ERRORS))
+    | st.builds(Named)
+    | st.builds(Point)
+    | st.dates()
+    | st.times()
+    | st.datetimes()
+    | st.timedeltas()
+    | st.decimals()
+    | st.fractions()
+    | st.uuids()
+    | st.just(Colour.RED)
+)
+
+
+def is_hashable(value):
+    try:
+        return isinstance(hash(value), int)
+    except TypeError:  # a signalling NaN of decimal, for one
+        return False
+
+
+keys = leaves.filter(is_hashable)
+anything = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(keys, inner, max_size=3)
+        | st.sets(keys, max_size=3)
+        | st.builds(Line, inner)
+        | st.lists(inner, max_size=2).map(collections.deque)
+    ),
+    max_leaves=12,
+)
+
+
+@given(anything, st.booleans())
+def test_any_value_gives_json_without_a_secret(value, success):
+    """A tool may return what it likes, and raise with what it likes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEST_API_KEY", SECRET)
+        result = ToolResult(ToolCall("c", "tool"), success, value, error=describe(value))
+        text = result.content
+    decoded = json.loads(text.encode(), parse_constant=no_constant)
+    assert SECRET not in text
+    assert success or list(decoded) == ["error"]
+
+
+# --- small helpers
+
+
+def test_explain_has_the_type_and_the_message():
+    assert explain(ValueError("no")) == "ValueError: no"
+    assert explain(SystemExit(3)) == "SystemExit: 3"
+    assert explain(ValueError()) == "ValueError"
+
+
+def test_shorten_keeps_to_its_bound():
+    assert shorten("12345", 5) == "12345"
+    assert shorten("123456", 5) == "1234…"

@@ -1,0 +1,217 @@
+"""The latency lab as a reader has it: in a real JupyterLab, moved by keyboard and mouse."""
+
+import statistics
+import time
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from jlab import open_lab, run_all
+from nbformat.v4 import new_code_cell, new_notebook
+
+from ptc import build
+
+LAB = "from ptc.lab import LatencyLab\nlab = LatencyLab()\nlab"
+INTERACT = """\
+import matplotlib.pyplot as plt
+from ipywidgets import interact
+
+@interact(workers=(1, 16), time=(0.0, 2.0, 0.05))
+def draw(workers=4, time=0.3):
+    figure, axes = plt.subplots(figsize=(9.2, 4.36))
+    axes.barh(range(workers), time)
+    plt.show()"""
+
+# Notes when a new value came in, and when the picture that follows it was decoded and painted.
+WATCH = """cell => {
+  const root = document.querySelectorAll('.jp-Cell')[cell].querySelector('.jp-OutputArea');
+  const seen = new WeakMap();
+  window.painted = []; window.moved = []; window.blank = 0;
+  const look = () => {
+    const img = root.querySelector('img');
+    if (!img || !img.src || seen.get(img) === img.src) return;
+    seen.set(img, img.src);
+    img.decode().then(() => requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => window.painted.push(performance.now());
+      channel.port2.postMessage(0);
+    }), () => {});
+  };
+  look();
+  new MutationObserver(look).observe(root,
+    {subtree: true, childList: true, attributes: true, attributeFilter: ['src']});
+  new MutationObserver(() => window.moved.push(performance.now())).observe(
+    root.querySelector('.widget-readout'), {childList: true, characterData: true, subtree: true});
+  const tick = () => { window.blank += !root.querySelector('img'); requestAnimationFrame(tick); };
+  requestAnimationFrame(tick);
+}"""
+FORGET = "() => { window.painted.length = 0; window.moved.length = 0; window.blank = 0; }"
+
+
+def open_cells(page, lab, name, *sources):
+    nb = new_notebook(metadata=build.METADATA, cells=[new_code_cell(s) for s in sources])
+    nbformat.write(nb, lab.root / name)
+    open_lab(page, lab, name)
+    run_all(page)
+    page.wait_for_selector(".ptc-lab img.ptc-picture")
+
+
+@pytest.fixture
+def live(page, lab):
+    """A page with the lab alone, and no error in its console."""
+    errors = []
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    open_cells(page, lab, "lab.ipynb", LAB)
+    yield page
+    assert errors == []
+
+
+def slider(page, name):
+    return page.get_by_role("slider", name=name, exact=True)
+
+
+def picture(page, other_than=""):
+    """The address and the words of the lab's picture, once it isn't the one of before."""
+    page.wait_for_function(
+        """old => { const img = document.querySelector('.ptc-lab img.ptc-picture');
+        return img && img.src !== old && img.complete && img.naturalWidth > 0; }""",
+        arg=other_than,
+    )
+    return page.locator(".ptc-lab img.ptc-picture").first.get_attribute("src")
+
+
+def wait_for_words(page, words):
+    page.wait_for_function(
+        """words => document.querySelector('.ptc-lab img.ptc-picture').alt.includes(words)""",
+        arg=words,
+    )
+
+
+def run_for_real(page):
+    page.get_by_role("button", name="Run it for real").click()
+    page.get_by_text("times as fast; predicted").wait_for()
+
+
+def test_a_slider_moves_by_keyboard(live):
+    """Arrow keys on a slider's handle change the number, the table and the picture."""
+    before = picture(live)
+    slider(live, "workers").press("ArrowLeft")
+    picture(live, other_than=before)
+    wait_for_words(live, "on 3 workers")
+    live.get_by_text("3 calls on 3 workers").wait_for()
+
+
+def test_a_slider_moves_by_mouse(live):
+    """A drag to the right end makes the weather take two seconds."""
+    before = picture(live)
+    handle = slider(live, "get_weather takes (s)")
+    start = handle.bounding_box()
+    live.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+    live.mouse.down()
+    live.mouse.move(start["x"] + 600, start["y"] + 4, steps=12)
+    live.mouse.up()
+    picture(live, other_than=before)
+    wait_for_words(live, "In parallel: 2.00 s on 4 workers")
+
+
+def test_a_real_run_shows_measured_bars(live, screenshots):
+    """Predict, run, see: bars, numbers and history come, and a challenge is solved."""
+    live.get_by_label("guess the speedup").fill("2.5")
+    slider(live, "workers").press("Home")
+    live.get_by_text("on 1 worker").first.wait_for()
+    slider(live, "workers").press("ArrowRight")
+    wait_for_words(live, "on 2 workers")
+    before = picture(live)
+    run_for_real(live)
+    picture(live, other_than=before)
+    wait_for_words(live, "measured on 2 workers")
+    live.get_by_text("You guessed 2.5 times").wait_for()
+    live.get_by_text("1 run,").wait_for()
+    live.screenshot(path=screenshots / "lab-measured.png")
+
+
+def test_a_challenge_is_solved(live):
+    """A slow tool on two workers gains less than a tenth."""
+    live.get_by_label("start order").select_option("longest first")
+    slider(live, "get_weather takes (s)").press("End")
+    for tool in ("get_time", "get_date"):
+        slider(live, f"{tool} takes (s)").press("Home")
+    wait_for_words(live, "In parallel: 2.00 s on 4 workers")
+    run_for_real(live)
+    live.get_by_text("✓ Solved: With two workers or more").wait_for()
+
+
+def test_the_page_lives_while_it_runs_and_stop_ends_it(live):
+    """Six seconds of calls: a slider still moves the picture, and Stop ends the run at once."""
+    live.get_by_label("scenario").select_option("more calls than workers")
+    wait_for_words(live, "on 3 workers")
+    live.get_by_role("button", name="Run it for real").click()
+    live.get_by_text("one after the other: ").first.wait_for()
+    assert live.get_by_role("button", name="Run it for real").is_disabled()
+    before = picture(live)
+    slider(live, "workers").press("ArrowRight")
+    picture(live, other_than=before)
+    live.get_by_role("button", name="Stop").click()
+    live.get_by_text("Stopped.").wait_for(timeout=3000)
+    live.get_by_text("0 runs,").wait_for()
+    assert live.get_by_role("button", name="Stop").is_disabled()
+
+
+def test_everything_has_a_name_and_a_contrast(live, page):
+    """The axe engine finds nothing to mend within the lab, before a run and after one."""
+    for _ in range(2):
+        found = Axe().run(page, context=".ptc-lab").response["violations"]
+        told = [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in found]
+        print(f"axe: {len(told)} violations", told)
+        assert told == []
+        run_for_real(live)
+
+
+def test_the_lab_is_faster_than_interact(page, lab):
+    """From a slider's move to the painted picture; the numbers are printed, and no frame is blank."""
+    open_cells(page, lab, "latency.ipynb", LAB, INTERACT)
+    page.wait_for_timeout(1500)
+    ours, theirs = latencies(page, 0), latencies(page, 1)
+    for name, times in (("lab", ours), ("interact", theirs)):
+        late = sorted(times)[int(0.95 * (len(times) - 1))]
+        print(f"\n{name}: median {statistics.median(times):.0f} ms, 95th {late:.0f} ms", end="")
+    print(f", ratio {statistics.median(ours) / statistics.median(theirs):.2f}")
+    assert statistics.median(ours) < statistics.median(theirs)
+    last, pictures, blank = drag(page)
+    print(f"drag: {pictures} pictures in 2 s, the last {last:.0f} ms after the last move")
+    assert blank == 0
+
+
+def latencies(page, cell):
+    """Milliseconds from each of 20 arrow keys to the picture."""
+    page.evaluate(WATCH, cell)
+    handle = page.locator(".jp-Cell").nth(cell).locator(".noUi-handle").first
+    handle.scroll_into_view_if_needed()
+    page.wait_for_timeout(800)
+    times = []
+    for number in range(20):
+        page.evaluate(FORGET)
+        handle.press("ArrowRight" if number % 8 < 4 else "ArrowLeft")
+        page.wait_for_function("() => window.painted.length && window.moved.length", polling=20)
+        times.append(page.evaluate("() => window.painted[0] - window.moved[0]"))
+        page.wait_for_timeout(700)  # until the chart below has followed
+    return times
+
+
+def drag(page):
+    """Two seconds of dragging: when the last picture came, how many came, how many frames had none."""
+    page.evaluate(WATCH, 0)
+    handle = page.locator(".noUi-handle").first
+    handle.scroll_into_view_if_needed()
+    box, track = handle.bounding_box(), page.locator(".noUi-base").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.evaluate(FORGET)
+    began = time.monotonic()
+    while (gone := time.monotonic() - began) < 2:
+        page.mouse.move(track["x"] + track["width"] * abs(gone % 2 - 1), track["y"] + 4)
+        page.wait_for_timeout(16)
+    page.mouse.up()
+    page.wait_for_timeout(1000)
+    painted, moved, blank = page.evaluate("() => [window.painted, window.moved, window.blank]")
+    return painted[-1] - moved[-1], len(painted), blank
