@@ -75,7 +75,9 @@ class Batch:
                 run.arguments = run.tool.validate(call.arguments)
             except ArgumentsError as error:
                 run.result = run.fail(f"{error}; correct them and call again")
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a validator of the tool's author
                 run.result = run.fail(f"the arguments can't be checked: {explain(error)}")
         if run.result is not None:
             self.news.append(run.result)
@@ -104,7 +106,8 @@ class Batch:
                     tell(result)
         finally:
             self._give_up(self.runs, "interrupted", last=True)
-        return [run.result for run in self.runs]
+        runs, self.runs = self.runs, []  # a thread left behind must not keep the results alive
+        return [run.result for run in runs]
 
     # In the caller's thread.
 
@@ -319,7 +322,9 @@ def _expected_seconds(run: CallRun) -> float:
     expected = run.tool.expected_seconds
     try:
         seconds = float(expected(**run.arguments) if callable(expected) else expected or 0)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         warnings.warn(
             f"expected_seconds of {run.call.name!r} gave no number for {run.arguments!r} "
             f"({explain(error)}); counted as 0",

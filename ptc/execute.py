@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from typing import Any
 
 from .batch import Batch
 from .calls import ToolCall, ToolResult
@@ -104,9 +103,4 @@ def _run(
     from tqdm.auto import tqdm
 
     with tqdm(total=len(batch.runs), unit="call") as bar:
-
-        def tell(result: ToolResult) -> Any:
-            bar.update()
-            return on_result(result) if on_result else None
-
-        return batch.run(tell)
+        return batch.run(lambda result: (bar.update(), on_result and on_result(result)))

@@ -54,6 +54,8 @@ def answer(
     of messages, which then grows: turn by turn and each turn whole, so that an interrupt leaves it
     valid. ``model`` is by default what ``PTC_MODEL`` names, or the scripted one.
     """
+    if not max_turns >= 1:
+        raise ValueError(f"max_turns={max_turns!r} must be at least 1")
     messages = [{"role": "user", "content": query}] if isinstance(query, str) else query
     outcome = Answer(messages=messages)
     request = {"model": model or os.environ.get("PTC_MODEL") or SCRIPTED, "messages": messages}
@@ -66,9 +68,11 @@ def answer(
         calls = extract_parallel_calls(response)
         message = assistant_message(response, calls)
         if not calls:
-            messages.append(message)
             outcome.turns.append(Turn([], model_seconds, 0.0))
             outcome.text = message.get("content") or message.get("refusal") or ""
+            # An empty list of calls would be refused ever after, and so would null for words.
+            kept = {key: value for key, value in message.items() if key != "tool_calls"}
+            messages.append(kept | {"content": outcome.text})
             return outcome
         began = perf_counter()
         results = _run(calls, registry, max_workers, timeout)

@@ -92,13 +92,18 @@ def faults(message: Any, calls: Sequence[ToolCall], wire: "WireFormat") -> Itera
             yield entry, id_key, call.id, call.id
         if text_at(entry, "type") == "custom":
             continue
-        if body is None:
-            yield entry, body_key, {"name": UNNAMED, key: nothing}, call.id
+        if wire.typed and not text_at(entry, "type"):
+            yield entry, "type", "function", call.id
+        if body is None or (wire.typed and body is entry):  # no function, or a flat call
+            arguments = to_json(call.arguments) if as_text else call.arguments
+            yield entry, body_key, {"name": call.name or UNNAMED, key: arguments}, call.id
             continue
         if not text_at(body, "name"):
             yield body, "name", UNNAMED, call.id
         sent = body.get(key)
-        read, problem = _arguments(sent)
         sound = isinstance(sent, wire.arguments) and not (as_text and not sent.strip())
+        if sound and call.problem is None:
+            continue
+        read, problem = _arguments(sent)
         if problem or (not sound and (wire.strict or sent is not None)):
             yield body, key, to_json(read) if as_text else read, call.id

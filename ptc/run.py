@@ -4,6 +4,7 @@ import contextvars
 import threading
 from collections.abc import Callable, Sequence
 from time import perf_counter
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from .calls import Attempt, ToolCall, ToolResult
@@ -25,27 +26,24 @@ class CallRun:
     ``attempt_started`` that of the attempt under way, None between attempts.
     """
 
-    __slots__ = (
-        "call", "tool", "arguments", "retry", "zero", "batch", "context", "lane", "worker",
-        "submitted", "started", "attempt_started", "attempts", "has_place", "given_up",
-        "on_give_up", "result",
-    )  # fmt: skip
+    tool: "Tool"
+    context: contextvars.Context
+    arguments: dict[str, Any]
+    lane = 0
+    worker = ""
+    submitted = 0.0
+    started: float | None = None
+    attempt_started: float | None = None
+    has_place = False
+    given_up = False
+    on_give_up: Callable[[], object] | None = None
+    result: ToolResult | None = None
 
     def __init__(
         self, call: ToolCall, retry: RetryPolicy, zero: float, batch: "Batch | None" = None
     ) -> None:
         self.call, self.retry, self.zero, self.batch = call, retry, zero, batch
-        self.tool: Tool = None  # type: ignore[assignment]
-        self.arguments: dict[str, Any] = {}
-        self.context: contextvars.Context = None  # type: ignore[assignment]
-        self.lane, self.worker = 0, ""
-        self.submitted = 0.0
-        self.started: float | None = None
-        self.attempt_started: float | None = None
         self.attempts: list[Attempt] = []
-        self.has_place = self.given_up = False
-        self.on_give_up: Callable[[], object] | None = None
-        self.result: ToolResult | None = None
 
     def execute(self) -> ToolResult:
         """The call's answer, after as many attempts as it may have. Never raises."""
@@ -57,12 +55,12 @@ class CallRun:
                     error, self._attempt, self.retry, self._pause, lambda: self.given_up
                 )
         except BaseException as error:
-            return self.fail(f"{explain(error)}; {self._way_out()}")
+            return self.fail(f"{readable(explain(error))}; {self._way_out()}")
         return self._answer(True, output, None, self.attempts)
 
     def fail(self, error: str) -> ToolResult:
         """The answer that says why there is no output."""
-        return self._answer(False, None, readable(error), self.attempts)
+        return self._answer(False, None, readable(error, 2 * _LONGEST_ERROR), self.attempts)
 
     def give_up(self, error: str) -> ToolResult:
         """The answer to a call that isn't waited for: an attempt under way ends now, for us."""
@@ -79,7 +77,9 @@ class CallRun:
         self.attempt_started = started = perf_counter() - self.zero
         try:
             output = self.tool.fn(**self.arguments)
-            return wait_for(output, self) if hasattr(output, "__await__") else output
+            if hasattr(output, "__await__"):
+                output = wait_for(output, self)
+            return list(output) if isinstance(output, GeneratorType) else output
         except BaseException as raised:
             error = readable(explain(raised))
             raise
@@ -118,6 +118,6 @@ class CallRun:
         return ToolResult(self.call, success, output, error, tuple(attempts), self.submitted, now)
 
 
-def readable(error: str) -> str:
+def readable(error: str, most: int = _LONGEST_ERROR) -> str:
     """An error's text for the model: secrets masked, not too long, and fit for UTF-8."""
-    return shorten(without_surrogates(mask(error, secrets())), _LONGEST_ERROR)
+    return shorten(without_surrogates(mask(error, secrets())), most)

@@ -20,6 +20,7 @@ class WireFormat:
     keys: tuple[str, str, str]  # of a call's id, of its part with name and arguments, of these
     arguments: type = dict  # str: as JSON text
     strict: bool = True  # a history with ids or arguments missing is refused
+    typed: bool = False  # and so is a call without its type
     message: Callable[[dict], Any]  # the model's own message in a reply
     calls: Callable[[Any], list[tuple]]  # the calls in that message: (what holds it, its key)
     answer: Callable[[ToolCall, str, bool], dict]  # from a call, its content and its success
@@ -35,7 +36,7 @@ def _described(tool: Any, schema: str) -> dict[str, Any]:
 # fmt: off
 WIRES = {
     "openai": WireFormat(
-        signs={"choices": list}, keys=("id", "function", "arguments"), arguments=str,
+        signs={"choices": list}, keys=("id", "function", "arguments"), arguments=str, typed=True,
         message=lambda reply: get((reply["choices"] or [{}])[0], "message", dict),
         calls=lambda message: places(get(message, "tool_calls", list)),
         answer=lambda call, text, _: {"role": "tool", "tool_call_id": call.id, "content": text},
@@ -72,12 +73,12 @@ WIRES = {
         tools=lambda declarations: [{"functionDeclarations": declarations}]),
 }
 WIRES["ollama"] = replace(
-    WIRES["openai"], signs={"message": dict}, arguments=dict, strict=False,
+    WIRES["openai"], signs={"message": dict}, arguments=dict, strict=False, typed=False,
     message=lambda reply: reply["message"],
     answer=lambda call, text, _: {"role": "tool", "tool_name": call.name, "content": text}
         | ({"tool_call_id": call.sent_id} if call.sent_id else {}))
 _SHAPES = WIRES | {"the chapter's": replace(
-    WIRES["openai"], signs={"message": list},
+    WIRES["openai"], signs={"message": list}, typed=False,
     message=lambda reply: reply["message"][0] if len(reply["message"]) == 1 else reply["message"],
     calls=lambda own: places(*(
         get(each, "tool_calls", list) for each in (own if isinstance(own, list) else [own]))))}

@@ -271,3 +271,8 @@ def test_no_traceback_reaches_the_model():
     for text in (aggregate_errors([result]), result.error, result.content):
         assert "RuntimeError: no such place" in text
         assert not any(word in text for word in ("Traceback", "File", ".py", "IndexError"))
+
+
+def test_a_negative_number_raises():
+    with pytest.raises(ValueError, match="expected=-1"):
+        check_parallel_completeness([], -1)

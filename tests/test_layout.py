@@ -23,15 +23,16 @@ AT_THE_TOP = {
 # Every module stands on a floor, and what it imports stands below it, or beside it where said so.
 FLOORS = [
     {"text", "calls"},
-    {"wire", "registry", "schemas", "places"},
+    {"wire", "replies", "registry", "schemas", "places"},
     {"retry", "threads", "loops", "run", "tools", "weather"}
     | {"client", "provider", "scripts", "refusals"},
-    {"execute", "batch", "remote", "timeline", "check"},
+    {"execute", "batch", "remote", "timeline", "check", "pairing"},
     {"loop", "stream"},
     {"lab", "exercises", "environment", "build"},
 ]
 BESIDE = {
     "calls": {"text"},
+    "wire": {"replies"},
     "registry": {"wire", "schemas", "places"},
     "loops": {"threads"},
     "run": {"retry", "loops"},
@@ -41,6 +42,7 @@ BESIDE = {
     "tools": {"weather"},
     "remote": {"batch"},
     "execute": {"batch", "remote"},
+    "check": {"pairing"},
 }
 
 LEARNERS = ("calls", "registry", "wire", "retry", "execute", "check", "loop")

@@ -11,15 +11,15 @@ from ptc.build import TOP
 
 # The mistake, the module, what stands there, what the mistake puts there, and who must notice.
 MISTAKES = [
-    ("results in completion order", "batch", "return [run.result for run in self.runs]",
-     "return sorted((r.result for r in self.runs), key=lambda result: result.finished)",
+    ("results in completion order", "batch", "return [run.result for run in runs]",
+     "return sorted((r.result for r in runs), key=lambda result: result.finished)",
      "test_execute.py::test_order_is_that_of_the_calls"),
     ("ids by index", "wire", "for r in results]",
      "for n, r in enumerate(results) for r in [replace(r, call=replace(r.call, id=f'call_{n}'))]]",
      "test_execute.py::test_results_become_messages_in_request_order"),
     ("the caller's context is lost", "batch", "run.context.run(run.execute)", "run.execute()",
      "test_execute.py::test_each_call_runs_in_its_own_copy_of_the_callers_context"),
-    ("an error is swallowed", "run", 'return self.fail(f"{explain(error)}; {self._way_out()}")',
+    ("an error is swallowed", "run", 'return self.fail(f"{readable(explain(error))}; {self._way_out()}")',
      "output = None", "test_execute.py::test_one_bad_call_touches_no_other"),
     ("a bad call loses the batch", "batch", "elif call.name not in registry:", "elif False:",
      "test_execute.py::test_one_bad_call_touches_no_other"),
@@ -51,7 +51,7 @@ MISTAKES = [
      "test_execute.py::test_an_exception_in_on_result_cancels_the_rest_and_comes_through"),
     ("the interpreter waits for hung threads", "threads", "daemon=True", "daemon=False",
      "test_execute.py::test_a_script_with_a_hung_tool_ends"),
-    ("pairs by the text of the id", "check", "Counter(map(id, expected))",
+    ("pairs by the text of the id", "pairing", "Counter(map(id, expected))",
      "Counter(call.id for call in expected)", "test_check.py"),
 ]  # fmt: skip
 

@@ -130,7 +130,6 @@ def test_attempts_are_told_one_after_the_other():
     assert {attempt.worker for attempt in result.attempts} == {"worker-1"}
 
 
-@pytest.mark.xfail(strict=True, reason="the error and its way out are cut together")
 def test_a_long_error_keeps_its_way_out():
     """It is the error that is cut, at some length, and not what to do about it."""
     result = run(Flaky(ValueError("first; " + "x" * 10_000)))
@@ -138,7 +137,6 @@ def test_a_long_error_keeps_its_way_out():
     assert result.error.endswith("…; correct the arguments, or go on without it")
 
 
-@pytest.mark.xfail(strict=True, reason="it runs when its content is read, and comes out empty")
 def test_a_generator_runs_as_its_call():
     """What it yields is the output, however often that is read; what it raises is the error."""
 
