@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from itertools import count
 from time import perf_counter
 
@@ -47,23 +47,28 @@ class Batch:
         self.timeout = math.inf if timeout is None else timeout
         self.lock = threading.Lock()
         self.changed = threading.Condition(self.lock)
+        self.registry, self.retry, self.workers = registry, retry, workers
         self.runs = [CallRun(call, retry, self.began, self) for call in calls]
         self.news: list[ToolResult] = []  # answered, and not told yet to the one who listens
         self.listened_to = False
         for run in self.runs:
-            self._prepare(run, registry)
+            self._prepare(run)
+            if run.result is not None:
+                self.news.append(run.result)
         self.ready = deque(run for run in self.runs if run.result is None)
         self.open = len(self.ready)  # calls without an answer
-        most = min(workers or self.open, self.open)
-        self.free_lanes = list(range(1, most + 1))  # a heap
+        self.lanes = min(workers or self.open, self.open)
+        self.free_lanes = list(range(1, self.lanes + 1))  # a heap
         self.working = 0  # workers, with those that have yet to take their first call
         self.starting = 0  # those alone
+        self.expecting = False  # more calls, from a reply that still streams in
+        self.over = False  # nothing starts any more
         self.deadlines: list[tuple[float, int, CallRun, bool]] = []  # a heap
         self._ticket = count()
 
-    def _prepare(self, run: CallRun, registry: ToolRegistry) -> None:
+    def _prepare(self, run: CallRun) -> None:
         """Find the tool and check the arguments; a call that can't be run is answered here."""
-        call = run.call
+        call, registry = run.call, self.registry
         if call.problem is not None:
             run.result = run.fail(call.problem)
         elif call.name not in registry:
@@ -79,8 +84,36 @@ class Batch:
                 raise
             except BaseException as error:  # a validator of the tool's author
                 run.result = run.fail(f"the arguments can't be checked: {explain(error)}")
-        if run.result is not None:
-            self.news.append(run.result)
+
+    def add(self, call: ToolCall, context: Context) -> CallRun:
+        """Take in one more call while the batch is :attr:`expecting` some, in any thread."""
+        run = CallRun(call, self.retry, self.began, self)
+        context.run(self._prepare, run)
+        with self.lock:
+            run.submitted = perf_counter() - self.began
+            self.runs.append(run)
+            self.open += 1
+            if run.result is not None:
+                self._note(run.result)
+            elif self.over:
+                run.result = run.give_up("not started: its batch was over")
+                self._note(run.result)
+            else:
+                self._make_ready(run)
+        return run
+
+    def _make_ready(self, run: CallRun) -> None:
+        self.ready.append(run)
+        if self.workers is None or self.lanes < self.workers:
+            self.lanes += 1
+            heapq.heappush(self.free_lanes, self.lanes)
+        self._start_workers()
+
+    def end(self) -> None:
+        """No more calls are to come, in any thread."""
+        with self.lock:
+            self.expecting = False
+            self.changed.notify()
 
     def put_longest_first(self) -> None:
         """Order by ``expected_seconds``; ties, and calls of unknown length, as they were asked."""
@@ -115,7 +148,7 @@ class Batch:
         """Wait until there is something to do here; False when all is done and told."""
         with self.lock:
             while not (self._has_work_here() or (self.listened_to and self.news)):
-                if not self.open and not self.working:
+                if not (self.open or self.working or self.expecting):
                     return False
                 left = self._next_deadline() - (perf_counter() - self.began)
                 if left <= 0:
@@ -160,6 +193,7 @@ class Batch:
         """Answer those of the runs that have no answer yet; with ``last``, nothing starts after."""
         if last:
             with self.lock:
+                self.expecting, self.over = False, True
                 self.ready.clear()
         for run in runs:
             if run.result is None and self._answer_for(run, limit) and run.tool.places:

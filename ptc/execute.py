@@ -49,9 +49,9 @@ def execute_parallel(
     if not max_workers >= 1:
         raise ValueError(f"max_workers={max_workers!r} must be at least 1")
     workers = max_workers if executor is None else None
-    batch = _new_batch(calls, registry, workers, retry, timeout, executor)
+    batch = new_batch(calls, registry, workers, retry, timeout, executor)
     batch.put_longest_first()
-    return _run(batch, on_result, progress)
+    return run_batch(batch, on_result, progress)
 
 
 def execute_sequential(
@@ -69,8 +69,8 @@ def execute_sequential(
     All else is as in :func:`execute_parallel`, deadlines included. That is why a worker thread
     runs them: in the caller's own thread a hang could not be bounded.
     """
-    batch = _new_batch(calls, registry, 1, retry, timeout, executor)
-    return _run(batch, on_result, progress)
+    batch = new_batch(calls, registry, 1, retry, timeout, executor)
+    return run_batch(batch, on_result, progress)
 
 
 def execute_with_retry(
@@ -80,7 +80,7 @@ def execute_with_retry(
     return execute_sequential([call], registry, retry=retry)[0]
 
 
-def _new_batch(
+def new_batch(
     calls: Iterable[ToolCall],
     registry: ToolRegistry,
     workers: int | None,
@@ -88,6 +88,7 @@ def _new_batch(
     timeout: float | None,
     executor: Executor | None,
 ) -> Batch:
+    """A batch on our threads, or on somebody else's executor."""
     if executor is None:
         return Batch(calls, registry, workers, retry, timeout)
     from .remote import ExecutorBatch
@@ -95,9 +96,10 @@ def _new_batch(
     return ExecutorBatch(calls, registry, workers, retry, timeout, executor)
 
 
-def _run(
+def run_batch(
     batch: Batch, on_result: Callable[[ToolResult], object] | None, progress: bool
 ) -> list[ToolResult]:
+    """The batch's results; ``on_result`` hears of each, and a bar shows them."""
     if not progress:
         return batch.run(on_result)
     from tqdm.auto import tqdm

@@ -3,17 +3,14 @@
 import os
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .calls import ToolCall, ToolResult
+from .calls import ToolResult
 from .check import compare
 from .client import SCRIPTED
 from .execute import execute_parallel, execute_sequential
 from .registry import ToolRegistry
 from .wire import assistant_message, extract_parallel_calls, format_parallel_results
-
-if TYPE_CHECKING:
-    from openai import OpenAI
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,54 +37,62 @@ class Answer:
 def answer(
     query: str | list[dict[str, Any]],
     registry: ToolRegistry,
-    client: "OpenAI",
+    client: Any,
     *,
     model: str | None = None,
     max_workers: int = 4,
     timeout: float | None = None,
     max_turns: int = 8,
+    stream: bool = False,
 ) -> Answer:
-    """Ask until the model answers in words, at most ``max_turns`` times.
+    """Ask an ``openai.OpenAI`` client until the model answers in words, or ``max_turns`` are over.
 
     One call runs in sequence, several in parallel, ``timeout`` seconds at most a batch. Failures go
     back to the model: it reads what went wrong, and each call is answered. ``query`` may be a list
     of messages, which then grows: turn by turn and each turn whole, so that an interrupt leaves it
-    valid. ``model`` is by default what ``PTC_MODEL`` names, or the scripted one.
+    valid. ``model`` is by default what ``PTC_MODEL`` names, or the scripted one. With ``stream``
+    each call starts while the reply still comes in.
     """
     if not max_turns >= 1:
         raise ValueError(f"max_turns={max_turns!r} must be at least 1")
     messages = [{"role": "user", "content": query}] if isinstance(query, str) else query
     outcome = Answer(messages=messages)
     request = {"model": model or os.environ.get("PTC_MODEL") or SCRIPTED, "messages": messages}
-    if len(registry):
-        request["tools"] = registry.to_wire("openai")
+    request |= {"tools": registry.to_wire("openai")} if len(registry) else {}
     for _ in range(max_turns):
-        asked = perf_counter()
-        response = client.chat.completions.create(**request)
-        model_seconds = perf_counter() - asked
-        calls = extract_parallel_calls(response)
-        message = assistant_message(response, calls)
-        if not calls:
-            outcome.turns.append(Turn([], model_seconds, 0.0))
+        ask = _ask_streaming if stream else _ask
+        message, turn = ask(client, request, registry, max_workers, timeout)
+        outcome.turns.append(turn)
+        if not turn.results:
             outcome.text = message.get("content") or message.get("refusal") or ""
-            # An empty list of calls would be refused ever after, and so would null for words.
+            # An empty list of calls, or null for words, would be refused ever after.
             kept = {key: value for key, value in message.items() if key != "tool_calls"}
             messages.append(kept | {"content": outcome.text})
             return outcome
-        began = perf_counter()
-        results = _run(calls, registry, max_workers, timeout)
-        outcome.turns.append(Turn(results, model_seconds, perf_counter() - began))
-        messages += [message, *format_parallel_results(results)]
+        messages += [message, *format_parallel_results(turn.results)]
     return outcome
 
 
-def _run(
-    calls: list[ToolCall], registry: ToolRegistry, max_workers: int, timeout: float | None
-) -> list[ToolResult]:
+def _ask(client, request, registry, max_workers, timeout) -> tuple[dict[str, Any], Turn]:
+    asked = perf_counter()
+    response = client.chat.completions.create(**request)
+    replied = perf_counter()
+    calls = extract_parallel_calls(response)
     if len(calls) == 1:
         results = execute_sequential(calls, registry, timeout=timeout)
     else:
         results = execute_parallel(calls, registry, max_workers, timeout=timeout)
     if not compare(results, calls).answered:
         raise RuntimeError("a call is without its result, and the provider would refuse the rest")
-    return results
+    tool_seconds = perf_counter() - replied if calls else 0.0
+    return assistant_message(response, calls), Turn(results, replied - asked, tool_seconds)
+
+
+def _ask_streaming(client, request, registry, max_workers, timeout) -> tuple[dict[str, Any], Turn]:
+    from .stream import execute_stream
+
+    asked = perf_counter()
+    chunks = client.chat.completions.create(**request, stream=True)
+    reply = execute_stream(chunks, registry, max_workers, timeout=timeout)
+    seconds = perf_counter() - asked
+    return reply.message, Turn(reply.results, reply.seconds, seconds - reply.seconds)

@@ -1,7 +1,8 @@
 """What stands in a model's reply: its calls, their ids, names and arguments, and their faults."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
 
 UNNAMED = "unnamed"  # stands where a call has no name: providers refuse an empty one
 _decode = json.JSONDecoder(parse_constant=int).decode  # int("NaN") raises: NaN is no JSON
+
+
+def as_sent(response: Any) -> Any:
+    """The plain data that an SDK's object was made from, without its SDK; other things as is."""
+    try:
+        dump = getattr(response, "model_dump", None)
+        options = {"mode": "json", "by_alias": True, "exclude_unset": True, "warnings": False}
+        return dump(**options) if dump else response
+    except Exception as error:
+        raise ValueError(f"unreadable {type(response).__name__}: {describe(error)}") from error
 
 
 def get(data: Any, key: str, kind: type) -> Any:
@@ -44,7 +55,14 @@ def unique(sent_ids: Sequence[str | None]) -> Iterator[str]:
         yield new
 
 
-def _arguments(sent: Any) -> tuple[dict[str, Any], str | None]:
+def new_id(sent: str | None, taken: Collection[str]) -> str:
+    """An id for one more call: as sent, numbered where it's taken, a new one where missing."""
+    first = sent or f"call_{uuid4().hex[:16]}"
+    candidates = chain([first], (f"{first}-{n}" for n in count(2)))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def read_arguments(sent: Any) -> tuple[dict[str, Any], str | None]:
     """The arguments, and what is wrong with them. None and blank text mean no arguments."""
     why, value = "", {} if sent is None else sent
     try:
@@ -73,7 +91,7 @@ def read_call(call: Any, wire: "WireFormat") -> tuple[str, dict[str, Any], str |
     """Name, arguments and problem of a call."""
     body = body_of(call, wire)
     if name := text_at(body, "name"):
-        return name, *_arguments(body.get(wire.keys[2]))
+        return name, *read_arguments(body.get(wire.keys[2]))
     return "", {}, f"no function is named in {quote(call)}; send its name and arguments"
 
 
@@ -104,6 +122,6 @@ def faults(message: Any, calls: Sequence[ToolCall], wire: "WireFormat") -> Itera
         sound = isinstance(sent, wire.arguments) and not (as_text and not sent.strip())
         if sound and call.problem is None:
             continue
-        read, problem = _arguments(sent)
+        read, problem = read_arguments(sent)
         if problem or (not sound and (wire.strict or sent is not None)):
             yield body, key, to_json(read) if as_text else read, call.id

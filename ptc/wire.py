@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .calls import ToolCall, ToolResult
-from .replies import faults, get, places, quote, read_call, text_at, unique
-from .text import describe, secrets
+from .replies import as_sent, faults, get, places, quote, read_call, text_at, unique
+from .text import secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +98,8 @@ def extract_parallel_calls(response: Any) -> list[ToolCall]:
 
 
 def _opened(response: Any) -> tuple[WireFormat, Any]:
-    """A reply's wire format and the model's own message. No SDK is needed to unpack its objects."""
-    try:
-        dump = getattr(response, "model_dump", None)
-        as_sent = {"mode": "json", "by_alias": True, "exclude_unset": True, "warnings": False}
-        reply = dump(**as_sent) if dump else response
-    except Exception as error:
-        raise ValueError(f"unreadable {type(response).__name__}: {describe(error)}") from error
+    """A reply's wire format, and the model's own message in it."""
+    reply = as_sent(response)
     whole = isinstance(reply, dict) and "tool_calls" not in reply  # there: a message taken out
     signs = [(w, *sign) for w in _SHAPES.values() for sign in w.signs.items() if whole]
     fits = [wire for wire, key, kind in signs if isinstance(reply.get(key), kind)]

@@ -23,7 +23,7 @@ AT_THE_TOP = {
 # Every module stands on a floor, and what it imports stands below it, or beside it where said so.
 FLOORS = [
     {"text", "calls"},
-    {"wire", "replies", "registry", "schemas", "places"},
+    {"wire", "replies", "deltas", "registry", "schemas", "places"},
     {"retry", "threads", "loops", "run", "tools", "weather"}
     | {"client", "provider", "scripts", "refusals"},
     {"execute", "batch", "remote", "timeline", "check", "pairing"},
@@ -33,6 +33,8 @@ FLOORS = [
 BESIDE = {
     "calls": {"text"},
     "wire": {"replies"},
+    "deltas": {"replies"},
+    "loop": {"stream"},
     "registry": {"wire", "schemas", "places"},
     "loops": {"threads"},
     "run": {"retry", "loops"},
