@@ -54,6 +54,10 @@ MISTAKES = [
      "test_execute.py::test_a_script_with_a_hung_tool_ends"),
     ("pairs by the text of the id", "pairing", "Counter(map(id, expected))",
      "Counter(call.id for call in expected)", "test_check.py"),
+    ("streamed calls wait for the reply's end", "deltas", "return self.ended or self.scan.whole",
+     "return self.ended", "test_stream.py::test_a_call_starts_while_the_model_still_speaks"),
+    ("a cut reply has paid", "stream", "return self.deltas.finished or not waits", "return True",
+     "test_stream.py::test_a_cut_stream_keeps_what_is_done"),
 ]  # fmt: skip
 
 
