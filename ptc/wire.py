@@ -77,7 +77,7 @@ WIRES["ollama"] = replace(
     message=lambda reply: reply["message"],
     answer=lambda call, text, _: {"role": "tool", "tool_name": call.name, "content": text}
         | ({"tool_call_id": call.sent_id} if call.sent_id else {}))
-_SHAPES = WIRES | {"the chapter's": replace(
+_SHAPES = WIRES | {"messages with tool_calls": replace(
     WIRES["openai"], signs={"message": list}, typed=False,
     message=lambda reply: reply["message"][0] if len(reply["message"]) == 1 else reply["message"],
     calls=lambda own: places(*(

@@ -1,0 +1,280 @@
+"""Wrong answers to the exercises of notebook 01."""
+
+import json
+
+from ptc import ToolCall
+
+
+def asked(response):
+    return response.choices[0].message.tool_calls or []
+
+
+def made(call):
+    return ToolCall(call.id, call.function.name, json.loads(call.function.arguments))
+
+
+# --- 01.1
+
+
+def the_first_one(response):
+    """The textbook's own mistake."""
+    return [made(call) for call in asked(response)[:1]]
+
+
+def one_call(response):
+    return made(asked(response)[0])
+
+
+def words_raise(response):
+    return [made(call) for call in response.choices[0].message.tool_calls]
+
+
+def words_give_none(response):
+    return [made(call) for call in asked(response)] or None
+
+
+def arguments_as_text(response):
+    return [ToolCall(c.id, c.function.name, c.function.arguments) for c in asked(response)]
+
+
+def as_the_provider_wrote_them(response):
+    return list(asked(response))
+
+
+def as_dicts(response):
+    return [call.model_dump() for call in asked(response)]
+
+
+def as_tuples(response):
+    return [(c.id, c.function.name, c.function.arguments) for c in asked(response)]
+
+
+def by_name(response):
+    return list({call.function.name: made(call) for call in asked(response)}.values())
+
+
+def by_name_in_a_dict(response):
+    return {call.function.name: made(call) for call in asked(response)}
+
+
+def equal_ones_once(response):
+    calls = {(c.function.name, c.function.arguments): made(c) for c in asked(response)}
+    return list(calls.values())
+
+
+def sorted_by_name(response):
+    return sorted(map(made, asked(response)), key=lambda call: call.name)
+
+
+def numbered(response):
+    calls = [made(call) for call in asked(response)]
+    return [ToolCall(f"call_{n}", call.name, call.arguments) for n, call in enumerate(calls)]
+
+
+def unless_it_speaks(response):
+    return [] if response.choices[0].message.content else [made(c) for c in asked(response)]
+
+
+def by_finish_reason(response):
+    if response.choices[0].finish_reason != "tool_calls":
+        return []
+    return [made(call) for call in asked(response)]
+
+
+def no_arguments(response):
+    return [ToolCall(call.id, call.function.name) for call in asked(response)]
+
+
+def as_a_dict_is_read(response):
+    return [made(call) for call in response["choices"][0]["message"]["tool_calls"]]
+
+
+# --- 01.2
+
+
+def with_problem(call, read):
+    try:
+        return ToolCall(call.id, call.function.name, read(call.function.arguments or "{}"))
+    except ValueError as error:
+        text = f"{error}: {call.function.arguments}"
+        return ToolCall(call.id, call.function.name, {}, problem=text)
+
+
+def an_object(text):
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("no object")
+    return value
+
+
+def a_broken_one_raises(response):
+    """The textbook's own mistake."""
+    return [made(call) for call in asked(response)]
+
+
+def a_try_around_all(response):
+    try:
+        return [made(call) for call in asked(response)]
+    except ValueError:
+        return []
+
+
+def broken_ones_are_left_out(response):
+    calls = []
+    for call in asked(response):
+        try:
+            calls.append(made(call))
+        except ValueError:
+            continue
+    return calls
+
+
+def broken_ones_run_without(response):
+    calls = [with_problem(call, an_object) for call in asked(response)]
+    return [ToolCall(call.id, call.name, call.arguments) for call in calls]
+
+
+def a_list_is_json_too(response):
+    return [with_problem(call, json.loads) for call in asked(response)]
+
+
+def no_quote(response):
+    calls = [with_problem(call, an_object) for call in asked(response)]
+    problem = "invalid JSON"
+    return [ToolCall(c.id, c.name, c.arguments, problem=c.problem and problem) for c in calls]
+
+
+def all_have_problems(response):
+    return [
+        ToolCall(c.id, c.name, c.arguments, problem="is it sound?")
+        for c in (with_problem(call, an_object) for call in asked(response))
+    ]
+
+
+def nothing_is_a_problem(response):
+    def read(text):
+        return an_object(text)
+
+    calls = []
+    for call in asked(response):
+        text = call.function.arguments
+        try:
+            calls.append(ToolCall(call.id, call.function.name, read(text)))
+        except ValueError:
+            problem = f"no JSON: {text}"
+            calls.append(ToolCall(call.id, call.function.name, {}, problem=problem))
+    return calls
+
+
+def the_text_as_arguments(response):
+    def read(call):
+        text = call.function.arguments
+        try:
+            return ToolCall(call.id, call.function.name, an_object(text or "{}"))
+        except ValueError:
+            return ToolCall(call.id, call.function.name, {"raw": text}, problem=f"no JSON: {text}")
+
+    return [read(call) for call in asked(response)]
+
+
+# --- 01.3
+
+
+def used(block):
+    return ToolCall(block["id"], block["name"], block["input"])
+
+
+def with_a_name(reply):
+    return [used(block) for block in reply["content"] if "name" in block]
+
+
+def ends_in_tool_use(reply):
+    return [used(block) for block in reply["content"] if block["type"].endswith("tool_use")]
+
+
+def first_block(reply):
+    return [used(reply["content"][0])]
+
+
+def last_block(reply):
+    block = reply["content"][-1]
+    return [used(block)] if block["type"] == "tool_use" else []
+
+
+def all_but_the_text_before(reply):
+    return [used(block) for block in reply["content"][1:]]
+
+
+def parsed_again(reply):
+    blocks = [block for block in reply["content"] if block["type"] == "tool_use"]
+    return [ToolCall(block["id"], block["name"], json.loads(block["input"])) for block in blocks]
+
+
+def made_text_again(reply):
+    blocks = [block for block in reply["content"] if block["type"] == "tool_use"]
+    return [ToolCall(block["id"], block["name"], json.dumps(block["input"])) for block in blocks]
+
+
+def blocks_themselves(reply):
+    return [block for block in reply["content"] if block["type"] == "tool_use"]
+
+
+def as_openai_sends_them(reply):
+    """The textbook's own mistake: one shape is known."""
+    message = reply.get("choices", [{}])[0].get("message", {})
+    return [used(call) for call in message.get("tool_calls") or []]
+
+
+def one_of_each(reply):
+    blocks = {
+        block["name"]: used(block) for block in reply["content"] if block["type"] == "tool_use"
+    }
+    return list(blocks.values())
+
+
+WRONG = {
+    "01.1": [
+        (the_first_one, "take one and lose the others"),
+        (one_call, "a single ToolCall"),
+        (words_raise, "its tool_calls may be None"),
+        (words_give_none, "it gives None"),
+        (arguments_as_text, "a function needs them as a dict"),
+        (as_the_provider_wrote_them, "as the provider wrote them"),
+        (as_dicts, "as the provider wrote them"),
+        (as_tuples, "one item is"),
+        (by_name, "some share a name"),
+        (by_name_in_a_dict, "it gives a dict"),
+        (equal_ones_once, "some share a name"),
+        (sorted_by_name, "the order of the reply is"),
+        (numbered, "keeps the one that came with it"),
+        (unless_it_speaks, "may say something and ask for tools"),
+        (by_finish_reason, "a certain tool was forced"),
+        (no_arguments, "is right"),
+        (as_a_dict_is_read, "TypeError"),
+        ([], "give the function itself"),
+    ],
+    "01.2": [
+        (a_broken_one_raises, "it raised a JSONDecodeError"),
+        (a_try_around_all, "the other calls are lost with it"),
+        (broken_ones_are_left_out, "the broken one too: keep it"),
+        (broken_ones_run_without, "without what the model meant to send"),
+        (a_list_is_json_too, "they have to be a dict"),
+        (no_quote, "Quote in it the text that came"),
+        (all_have_problems, "only a broken call has a problem"),
+        (nothing_is_a_problem, "An empty text means no arguments"),
+        (the_text_as_arguments, "is right"),
+        (lambda response: response.tool_calls, "AttributeError"),
+    ],
+    "01.3": [
+        (with_a_name, "the provider has run it already"),
+        (ends_in_tool_use, "the provider has run it already"),
+        (first_block, "KeyError"),
+        (last_block, "take one and lose the others"),
+        (all_but_the_text_before, "It asks for 3: get_weather, get_time, get_date"),
+        (parsed_again, "an object already"),
+        (made_text_again, "the input that came"),
+        (blocks_themselves, "as the provider wrote them"),
+        (as_openai_sends_them, "blocks of type 'tool_use'"),
+        (one_of_each, "some share a name"),
+    ],
+}
