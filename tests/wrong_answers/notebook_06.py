@@ -1,0 +1,360 @@
+"""Wrong answers to the exercises of notebook 06."""
+
+import json
+import os
+from collections import defaultdict
+
+# --- 06.1
+
+
+def answered(item, **rest):
+    return {"id": item["id"], **rest}
+
+
+def ran(item, functions):
+    function = functions[item["function"]["name"]]
+    return function(**json.loads(item["function"]["arguments"]))
+
+
+def nothing_caught(item, functions):
+    return answered(item, success=True, output=ran(item, functions))
+
+
+def around_the_run_alone(item, functions):
+    """The textbook's own mistake: the look-up and the arguments stand outside the try."""
+    function = functions[item["function"]["name"]]
+    arguments = json.loads(item["function"]["arguments"])
+    try:
+        return answered(item, success=True, output=function(**arguments))
+    except Exception as error:
+        return answered(item, success=False, error=repr(error))
+
+
+def looked_up_outside(item, functions):
+    function = functions[item["function"]["name"]]
+    try:
+        output = function(**json.loads(item["function"]["arguments"]))
+        return answered(item, success=True, output=output)
+    except BaseException as error:
+        return answered(item, success=False, error=repr(error))
+
+
+def exceptions_alone(item, functions):
+    try:
+        return answered(item, success=True, output=ran(item, functions))
+    except Exception as error:
+        return answered(item, success=False, error=repr(error))
+
+
+def some_types(item, functions):
+    try:
+        return answered(item, success=True, output=ran(item, functions))
+    except (ValueError, KeyError, TypeError, SystemExit) as error:
+        return answered(item, success=False, error=repr(error))
+
+
+def message_alone(item, functions):
+    try:
+        return answered(item, success=True, output=ran(item, functions))
+    except BaseException as error:
+        return answered(item, success=False, error=str(error))
+
+
+def exception_itself(item, functions):
+    try:
+        return answered(item, success=True, output=ran(item, functions))
+    except BaseException as error:
+        return answered(item, success=False, error=error)
+
+
+def empty_arguments(item, functions):
+    try:
+        arguments = json.loads(item["function"]["arguments"])
+    except json.JSONDecodeError:
+        arguments = {}
+    try:
+        output = functions[item["function"]["name"]](**arguments)
+        return answered(item, success=True, output=output)
+    except BaseException as error:
+        return answered(item, success=False, error=repr(error))
+
+
+def list_taken_for_none(item, functions):
+    try:
+        arguments = json.loads(item["function"]["arguments"])
+        arguments = arguments if isinstance(arguments, dict) else {}
+        output = functions[item["function"]["name"]](**arguments)
+        return answered(item, success=True, output=output)
+    except BaseException as error:
+        return answered(item, success=False, error=repr(error))
+
+
+def nothing_for_a_failure(item, functions):
+    try:
+        return answered(item, success=True, output=ran(item, functions))
+    except BaseException:
+        pass
+
+
+def without_id(item, functions):
+    return answered(item, success=True, output=ran(item, functions)) | {"id": None}
+
+
+def output_alone(item, functions):
+    return ran(item, functions)
+
+
+def error_as_output(item, functions):
+    try:
+        return answered(item, success=True, output=ran(item, functions))
+    except BaseException as error:
+        return answered(item, success=True, output=repr(error))
+
+
+def falsy_is_failure(item, functions):
+    output = ran(item, functions)
+    return answered(item, success=bool(output), output=output)
+
+
+# --- 06.2
+
+
+def status_of(results):
+    succeeded = sum(result.success for result in results)
+    return "complete" if succeeded == len(results) else "partial" if succeeded else "failed"
+
+
+def textbook(results, calls):
+    """Goes on unless nothing worked."""
+    status = status_of(results)
+    return status if len(results) == len(calls) else "partial", status != "failed"
+
+
+def status_of_what_came(results, calls):
+    return status_of(results), bool(results) and len(results) == len(calls)
+
+
+def counted(results, calls):
+    if len(results) != len(calls):
+        return ("partial" if any(r.success for r in results) else "failed"), False
+    return status_of(results), status_of(results) != "failed"
+
+
+def nothing_twice(results, calls):
+    there = all(any(r.call == call for r in results) for call in calls)
+    if not there:
+        return ("partial" if any(r.success for r in results) else "failed"), False
+    return status_of(results), status_of(results) != "failed"
+
+
+def strangers_pass(results, calls):
+    ids = [result.call.id for result in results]
+    there = all(ids.count(call.id) == 1 for call in calls)
+    if not there:
+        return ("partial" if any(r.success for r in results) else "failed"), False
+    return status_of(results), status_of(results) != "failed"
+
+
+def abort_on_any_failure(results, calls):
+    return status_of(results), status_of(results) == "complete"
+
+
+def always_go_on(results, calls):
+    return status_of(results), True
+
+
+def nothing_is_a_failure(results, calls):
+    status, go_on = counted(results, calls)
+    return (status, go_on) if results else ("failed", False)
+
+
+def status_alone(results, calls):
+    return status_of(results)
+
+
+def in_words(results, calls):
+    return status_of(results), "go on"
+
+
+def by_place(results, calls):
+    outcomes = [results[place].success for place in range(len(calls))]
+    return status_of(results), any(outcomes)
+
+
+# --- 06.3
+
+DO = "correct the call, or go on without it"
+
+
+def failed(results):
+    return [result for result in results if not result.success]
+
+
+def hide(text):
+    for name, value in os.environ.items():
+        if value and any(word in name for word in ("KEY", "TOKEN", "SECRET", "PASSWORD")):
+            text = text.replace(value, "***")
+    return text
+
+
+def one_line(text):
+    return " ".join(text.split())
+
+
+def lines(results, line):
+    return "\n".join(line(result) for result in failed(results))
+
+
+def unknown_error(results):
+    """The textbook's own: asks one level too high, and a default hides it."""
+    return lines(results, lambda r: f"{r.call.name}: {getattr(r, 'message', 'Unknown error')}")
+
+
+def with_header(results):
+    return "Some tools failed:\n" + lines(results, lambda r: f"{r.call.name}: {r.error}; {DO}")
+
+
+def with_header_where_due(results):
+    text = lines(results, lambda r: f"{r.call.name}: {r.error}; {DO}")
+    return f"Some tools failed, try again:\n{text}" if text else ""
+
+
+def none_for_none(results):
+    return lines(results, lambda r: f"{r.call.name}: {r.error}; {DO}") or None
+
+
+def a_list(results):
+    return [f"{r.call.name}: {r.error}; {DO}" for r in failed(results)] or ""
+
+
+def without_name(results):
+    return lines(results, lambda r: f"{r.error}; {DO}")
+
+
+def without_error(results):
+    return lines(results, lambda r: f"{r.call.name} failed; {DO}")
+
+
+def nothing_to_do(results):
+    return lines(results, lambda r: f"The tool call {r.call.name} ({r.call.id}) failed: {r.error}")
+
+
+def by_name(results):
+    errors = {r.call.name: one_line(r.error) for r in failed(results)}
+    return "\n".join(f"{name}: {error}; {DO}" for name, error in errors.items())
+
+
+def grouped(results):
+    groups = defaultdict(list)
+    for r in failed(results):
+        groups[r.call.name].append(r)
+    ordered = [r for group in groups.values() for r in group]
+    return lines(ordered, lambda r: f"{r.call.name}: {one_line(r.error)}; {DO}")
+
+
+def as_many_lines_as_the_error(results):
+    return lines(results, lambda r: f"{r.call.name}: {r.error}; {DO}")
+
+
+def first_line(results):
+    return lines(results, lambda r: f"{r.call.name}: {r.error.splitlines()[0]}; {DO}")
+
+
+def secrets_shown(results):
+    return lines(results, lambda r: f"{r.call.name}: {one_line(r.error)[:400]}; {DO}")
+
+
+def keys_alone(results):
+    key = os.environ.get("PTC_CHECK_API_KEY", "?")
+    return secrets_shown(results).replace(key, "***")
+
+
+def nothing_but_stars(results):
+    def line(r):
+        return f"{r.call.name}: {'***' if hide(r.error) != r.error else one_line(r.error)}; {DO}"
+
+    return lines(results, line)
+
+
+def empty_value_hidden(results):
+    text = secrets_shown(results)
+    for name, value in os.environ.items():
+        if any(word in name for word in ("KEY", "TOKEN", "SECRET", "PASSWORD")):
+            text = text.replace(value, "***")
+    return text
+
+
+def never_cut(results):
+    return lines(results, lambda r: f"{r.call.name}: {one_line(hide(r.error))}; {DO}")
+
+
+def cut_at_the_end(results):
+    return lines(results, lambda r: f"{r.call.name}: {one_line(hide(r.error))}; {DO}"[:500])
+
+
+def cut_from_behind(results):
+    return lines(results, lambda r: f"{r.call.name}: {one_line(hide(r.error))[-400:]}; {DO}")
+
+
+def cut_then_hidden(results):
+    return lines(results, lambda r: hide(f"{r.call.name}: {one_line(r.error)[:400]}; {DO}"))
+
+
+WRONG = {
+    "06.1": [
+        (nothing_caught, "The tool is run outside the try"),
+        (around_the_run_alone, "The arguments are read outside the try"),
+        (looked_up_outside, "The tool is looked up outside the try"),
+        (exceptions_alone, "SystemExit is a BaseException"),
+        (some_types, "Not every type of exception"),
+        (message_alone, "gives an empty error"),
+        (exception_itself, "it should be text"),
+        (empty_arguments, "arguments that the model never sent"),
+        (list_taken_for_none, "arguments that the model never sent"),
+        (nothing_for_a_failure, "the call has no answer"),
+        (without_id, "it should be the call's own"),
+        (output_alone, "give a dict with id"),
+        (error_as_output, "that is no success"),
+        (falsy_is_failure, "the tool had returned 0"),
+        ({"success": True}, "give the function itself"),
+        (lambda item: item, "TypeError"),
+    ],
+    "06.2": [
+        (textbook, "as long as an answer is missing"),
+        (status_of_what_came, "none with an output"),
+        (counted, "counting is not enough"),
+        (nothing_twice, "a call that is answered twice"),
+        (strangers_pass, "what no call has asked"),
+        (abort_on_any_failure, "An error is an answer too"),
+        (always_go_on, "none with an output"),
+        (nothing_is_a_failure, "Nothing was asked"),
+        (status_alone, "give a pair"),
+        (in_words, "give a pair"),
+        (by_place, "it raised IndexError"),
+        (lambda results, calls: ("failed", False), "all succeeded"),
+        ("complete", "give the function itself"),
+    ],
+    "06.3": [
+        (unknown_error, "no default needed"),
+        (with_header, "A header without errors"),
+        (with_header_where_due, "one line for each that failed, and no other"),
+        (none_for_none, '"" for none'),
+        (a_list, '"" for none'),
+        (without_name, "the tool's name"),
+        (without_error, "what was wrong, result.error, is not there"),
+        (nothing_to_do, "and not what to do"),
+        (by_name, "names repeat"),
+        (grouped, "keep the results' order"),
+        (as_many_lines_as_the_error, "one failure, one line"),
+        (first_line, "the last of the three"),
+        (secrets_shown, "should show as ***"),
+        (keys_alone, "should show as ***"),
+        (nothing_but_stars, "not the text around it"),
+        (empty_value_hidden, "leave empty values out"),
+        (never_cut, "500 is the most"),
+        (cut_at_the_end, "cut the error, then add that"),
+        (cut_from_behind, "at its begin is lost"),
+        (cut_then_hidden, "half a secret is left"),
+        (lambda results: results[1].error, "it raised IndexError"),
+    ],
+}
