@@ -7,7 +7,7 @@ from typing import Literal
 
 from .calls import ToolCall, ToolResult
 from .pairing import pair
-from .text import mask, secrets, shorten, without_surrogates
+from .text import mask, secrets, shorten, without_surrogates, without_traceback
 
 _LONGEST_LINE = 500  # characters
 
@@ -77,7 +77,7 @@ def _line(result: ToolResult, hidden: Sequence[str]) -> str:
     line = f"{name} ({result.call.id}): {error}"
     if "; " not in error:  # the package's own errors end in a way out
         line += "; correct the call, or go on without it"
-    line = without_surrogates(" ".join(mask(line, hidden).split()))
+    line = without_surrogates(" ".join(without_traceback(mask(line, hidden)).split()))
     way_out = line.rpartition("; ")[2]
     if len(line) <= _LONGEST_LINE:
         return line

@@ -12,6 +12,7 @@ _SHORTEST_SECRET = 4  # shorter values (a digit, "on") would turn ordinary text 
 _FLAGS = {"true", "false", "none", "null"}  # as in TOKENIZERS_PARALLELISM=false
 _STARS = "***"
 
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*(?:\n|$))*")
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -78,6 +79,11 @@ def explain(error: BaseException) -> str:
 def without_surrogates(text: str) -> str:
     """The text with lone surrogates replaced, which UTF-8 can't carry."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def without_traceback(text: str) -> str:
+    """The text without the lines of a Python traceback but for the last, which says what failed."""
+    return _TRACEBACK.sub("", text)
 
 
 def shorten(text: str, most: int) -> str:

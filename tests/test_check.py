@@ -273,6 +273,16 @@ def test_no_traceback_reaches_the_model():
         assert not any(word in text for word in ("Traceback", "File", ".py", "IndexError"))
 
 
+def test_a_traceback_in_an_errors_text_is_left_out():
+    """A tool may raise with one; its last line, type and message, is what the model needs."""
+    traceback = (
+        'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\nKeyError: 3'
+    )
+    line = aggregate_errors([bad(CALLS[0], f"RuntimeError: {traceback}")])
+    assert "RuntimeError: KeyError: 3;" in line
+    assert "Traceback" not in line and "a.py" not in line
+
+
 def test_a_negative_number_raises():
     with pytest.raises(ValueError, match="expected=-1"):
         check_parallel_completeness([], -1)
