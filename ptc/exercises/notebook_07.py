@@ -1,0 +1,494 @@
+"""The exercises of notebook 07."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from ..calls import ToolCall
+from ..text import describe, explain, shorten
+from . import Exercise, NotAttempted, Wrong, call, close
+from .stage import StagedPool
+
+LATE = "no answer in time"
+
+
+def _must_be_a_function(answer: Any) -> None:
+    if not callable(answer):
+        raise Wrong(f"give the function itself, not {shorten(describe(answer), 80)}.")
+
+
+# --- 07.1: a deadline that keeps what is done
+
+_TIMEOUT = 0.04  # seconds for a batch in which one call hangs
+_SHORT = 0.01  # the same where all hang
+_MANY = 50  # that hang: with timeouts one after the other half a second
+_STEPS = 20  # of 0.01 s, after which we let go of them
+_LONG = 5.0  # seconds that nobody needs who does it right
+_CITIES = ("Paris", "Tokyo", "Lima")
+_FORECASTS = {"Paris": "light rain", "Tokyo": "", "Lima": "fog"}  # an empty text is an answer
+
+
+class _HangingPool(Executor):
+    """A thread a job. ``submit`` returns when the job has ended, or hangs, as some cities do.
+
+    So which jobs are done at the deadline is no luck. ``release`` lets go of those that hang.
+    """
+
+    def __init__(self, hung: Sequence[str], calls: int) -> None:
+        self.hung, self.calls, self.submitted = hung, calls, 0
+        self.left_waiting = False
+        self.all_submitted, self._let_go = threading.Event(), threading.Event()
+        self._settled = threading.Event()
+
+    def run(self, asked: ToolCall) -> str:
+        city = asked.arguments["city"]
+        if city in self.hung:
+            self._settled.set()
+            self._let_go.wait(_LONG)
+        return _FORECASTS.get(city, city)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        future: Future = Future()
+        future.set_running_or_notify_cancel()
+        self._settled = settled = threading.Event()
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+            settled.set()
+
+        threading.Thread(target=work, daemon=True).start()
+        settled.wait(_LONG)
+        self.submitted += 1
+        if self.submitted == self.calls:
+            self.all_submitted.set()
+        return future
+
+    def release(self) -> None:
+        self._let_go.set()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        if wait and self.hung and not self._let_go.is_set():
+            self.left_waiting = True
+            self.release()
+
+
+def _forecasts(cities: Sequence[str]) -> list[ToolCall]:
+    return [ToolCall(f"call_{n}", "get_weather", {"city": c}) for n, c in enumerate(cities, 1)]
+
+
+def _deadline(runner: Callable[..., Any]) -> None:
+    _must_be_a_function(runner)
+    _judge_all_done(runner, _HangingPool((), len(_CITIES)), _STEPS)
+    _judge_all_done(runner, StagedPool([2, 0, 1]), 10 * _STEPS)
+    _judge_one_hung(runner, "Paris")
+    _judge_all_hung(runner)
+
+
+def _judge_all_done(runner: Callable[..., Any], pool: Any, steps: int) -> None:
+    calls, run = _forecasts(_CITIES), _HangingPool((), 0).run
+    told = f"three calls, none hangs, timeout={_LONG:g}: "
+    got, stuck = _outcome(lambda: runner(list(calls), run, pool, _LONG), steps)
+    if isinstance(got, BaseException):
+        raise Wrong(told + f"it raised {explain(got)}.") from got
+    if got is None and not stuck:
+        raise NotAttempted
+    if stuck:
+        raise Wrong(told + "all have answered, and it still waits. Leave when the last is done.")
+    expected = [_FORECASTS[city] for city in _CITIES]
+    if got == expected and pool.submitted == len(calls):
+        return
+    if got == expected:
+        raise Wrong(told + "the pool had nothing to do: give each job to pool.submit.")
+    if isinstance(got, list) and got.count(LATE) == len(calls):
+        raise Wrong(told + f"it gives {got!r}. It doesn't wait for them at all; wait() does.")
+    raise Wrong(told + _why_not(got, expected))
+
+
+def _judge_one_hung(runner: Callable[..., Any], hung: str) -> None:
+    calls, pool = _forecasts(_CITIES), _HangingPool([hung], len(_CITIES))
+    told = f"of three calls the one for {hung} hangs, timeout={_TIMEOUT:g}: "
+    got, stuck = _hanging(runner, calls, pool, _TIMEOUT)
+    if isinstance(got, TimeoutError):
+        raise Wrong(
+            told + "it raises TimeoutError, and with it go the two answers that were there. "
+            f"A late call is an answer too: {LATE!r}."
+        )
+    if isinstance(got, BaseException):
+        raise Wrong(told + f"it raised {explain(got)}.") from got
+    if pool.left_waiting:
+        raise Wrong(
+            told + "it waits in pool.shutdown(): a with block does that too when it is left. The "
+            "pool is the caller's: leave it open."
+        )
+    if stuck:
+        raise Wrong(told + "it waits until the hung tool ends, and so it may wait for ever.")
+    expected = [LATE if city == hung else _FORECASTS[city] for city in _CITIES]
+    if got != expected:
+        raise Wrong(told + _why_not(got, expected))
+
+
+def _judge_all_hung(runner: Callable[..., Any]) -> None:
+    cities = [f"city {number}" for number in range(1, _MANY + 1)]
+    pool = _HangingPool(cities, _MANY)
+    told = f"{len(cities)} calls, and all of them hang, timeout={_SHORT:g}: "
+    got, stuck = _hanging(runner, _forecasts(cities), pool, _SHORT)
+    if isinstance(got, BaseException):
+        raise Wrong(told + f"it raised {explain(got)}.") from got
+    if stuck:
+        raise Wrong(
+            told + f"after {_STEPS} waits of {_SHORT:g} s it still waits. Each one gets the whole "
+            "timeout anew, and they add up; fix one point in time for all."
+        )
+    if got != [LATE] * len(cities):
+        raise Wrong(told + f"it gives {shorten(repr(got), 80)}; {len(cities)} times {LATE!r}.")
+
+
+def _hanging(
+    runner: Callable[..., Any], calls: list[ToolCall], pool: _HangingPool, timeout: float
+) -> tuple[Any, bool]:
+    try:
+        return _outcome(lambda: runner(list(calls), pool.run, pool, timeout), _STEPS, pool)
+    finally:
+        pool.release()
+
+
+def _outcome(
+    job: Callable[[], Any], steps: int, pool: _HangingPool | None = None
+) -> tuple[Any, bool]:
+    """What a job gives or raises, and whether it was stuck until the pool let go.
+
+    It runs aside, in a thread that can be abandoned. Our patience begins when all is submitted,
+    and is counted in small waits, not in seconds: a busy machine delays both threads alike.
+    """
+    box: list[Any] = []
+
+    def work() -> None:
+        try:
+            box.append(job())
+        except BaseException as error:
+            box.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    if pool:
+        _step(thread, 500, pool.all_submitted.is_set)
+    _step(thread, steps)
+    stuck = thread.is_alive()
+    if stuck and pool:
+        pool.release()
+        thread.join(0.5)
+    return (box[0] if box else None), stuck
+
+
+def _step(thread: threading.Thread, steps: int, enough: Callable[[], bool] = bool) -> None:
+    for _ in range(steps):
+        if enough() or not thread.is_alive():
+            return
+        thread.join(0.01)
+
+
+def _why_not(got: Any, expected: list[str]) -> str:
+    told = f"it gives {shorten(repr(got), 120)}. "
+    if not isinstance(got, list):
+        return told + "Give a list with one answer a call."
+    if any(hasattr(item, "result") for item in got):
+        return told + "Those are futures; ask each that is done for its .result()."
+    if len(got) < len(expected):
+        return told + f"{len(expected)} calls, {len(got)} answers: the late call needs one too."
+    if got == [answer or LATE for answer in expected]:
+        return told + f"The answer of {_CITIES[1]} is an empty text, and that is an answer too."
+    if got.count(LATE) > expected.count(LATE):
+        return told + "An answer that was there in time is lost: ask each future if it is .done()."
+    if sorted(map(str, got)) == sorted(expected):
+        return told + "All are there, at the wrong places: answer i belongs to calls[i]."
+    return told + f"It should be {expected!r}."
+
+
+# --- 07.2: retry what may pass
+
+_LATER = 12  # a tool that fails for ever works after so many calls, or for-ever would be for ever
+
+
+class _Flaky:
+    """A tool that raises, one error a call, and works when there are none left."""
+
+    def __init__(self, *errors: BaseException) -> None:
+        self.errors, self.calls = list(errors), 0
+
+    def __call__(self) -> str:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "light rain"
+
+
+class _Retried:
+    """One run of a learner's retry: what came of it, how many attempts, which waits."""
+
+    def __init__(self, retry: Callable[..., Any], errors: list[BaseException], attempts: int):
+        tool, self.waits, self.error, self.value = _Flaky(*errors), [], None, None
+        try:
+            self.value = retry(tool, attempts, self.waits.append)
+        except Exception as error:
+            self.error = error
+        self.calls = tool.calls
+
+
+def _retry(retry: Callable[..., Any]) -> None:
+    _must_be_a_function(retry)
+    first = _Retried(retry, [], 3)
+    if first.value is None and first.error is None:
+        raise NotAttempted
+    if (first.value, first.waits, first.calls) != ("light rain", [], 1):
+        raise Wrong(
+            f"the tool works at once: it {_said(first)}. It should give 'light rain' after one "
+            "attempt and no wait."
+        )
+    for error in (ValueError("unknown city 'Pariss'"), PermissionError("not your account")):
+        _judge_permanent(retry, error)
+    for kind in (ConnectionError, TimeoutError, ConnectionResetError):
+        _judge_passing(retry, kind)
+    for attempts in (3, 1, 4):
+        _judge_last(retry, attempts)
+
+
+def _judge_passing(retry: Callable[..., Any], kind: type[Exception]) -> None:
+    told = f"the tool raises {kind.__name__} twice and then works: "
+    run = _Retried(retry, [kind("one"), kind("two")], 4)
+    if run.value != "light rain" or run.calls != 3:
+        raise Wrong(
+            told + f"it {_said(run)}. This kind may pass by itself: 3 attempts, and 'light rain'."
+        )
+    if not run.waits:
+        raise Wrong(
+            told + "it never calls sleep(…), the function that it is given: without a backoff the "
+            "attempts come all at once, to a service that is in trouble."
+        )
+    if not _are(run.waits, [0.1, 0.2]):
+        raise Wrong(told + f"it waits {run.waits!r}; the backoff doubles: [0.1, 0.2].")
+
+
+def _judge_permanent(retry: Callable[..., Any], error: Exception) -> None:
+    told = f"the tool raises {explain(error)}, each time: "
+    run = _Retried(retry, [error] * _LATER, 3)
+    if run.calls > 1:
+        raise Wrong(
+            told + f"it made {run.calls} attempts. That error does not pass by itself; retry after "
+            "ConnectionError and TimeoutError alone."
+        )
+    if run.error is not error:
+        raise Wrong(told + f"it {_said(run)}; let this error come through.")
+    if run.waits:
+        raise Wrong(told + f"it waits {run.waits!r} for nothing: there is no other attempt.")
+
+
+def _judge_last(retry: Callable[..., Any], attempts: int) -> None:
+    errors = [ConnectionError(f"reset {number}") for number in range(1, _LATER + 1)]
+    told = f"the tool raises ConnectionError each time, attempts={attempts}: "
+    run = _Retried(retry, list(errors), attempts)
+    if run.calls > _LATER:
+        raise Wrong(told + f"it goes on and on, {run.calls} attempts so far; stop after the last.")
+    if run.calls != attempts:
+        raise Wrong(told + f"it made {run.calls}. The first attempt counts too.")
+    if run.error is None:
+        raise Wrong(
+            told + f"it gives {run.value!r}, as if that were an answer. The last error was "
+            "swallowed; let it come through."
+        )
+    if run.error is not errors[attempts - 1]:
+        raise Wrong(
+            told + f"it raises {explain(run.error)}, and the reason is lost: raise the last "
+            f"attempt's own error, {explain(errors[attempts - 1])}."
+        )
+    expected = [0.1 * 2**number for number in range(attempts - 1)]
+    if len(run.waits) == attempts:
+        raise Wrong(told + f"it waits {run.waits!r}: after the last attempt there is no other.")
+    if not _are(run.waits, expected):
+        raise Wrong(told + f"it waits {run.waits!r}; it should be {expected!r}.")
+
+
+def _are(waits: list[Any], expected: list[float]) -> bool:
+    return len(waits) == len(expected) and all(map(close, waits, expected))
+
+
+def _said(run: _Retried) -> str:
+    what = f"raises {explain(run.error)}" if run.error else f"gives {run.value!r}"
+    return f"{what} after {run.calls} attempt{'s' * (run.calls != 1)} and the waits {run.waits!r}"
+
+
+# --- 07.3: pay once
+
+
+class _Bank:
+    """Pays once a key; the answers to some of the requests get lost on the way back."""
+
+    def __init__(self, lost: Sequence[int] = ()) -> None:
+        self.payments: list[int] = []
+        self.keys: list[Any] = []
+        self._receipts: dict[Any, str] = {}
+        self._lost = lost
+
+    def pay(self, euros: int, key: Any = None) -> str:
+        self.keys.append(key)
+        if key is None or key not in self._receipts:
+            self.payments.append(euros)
+            self._receipts[key] = f"receipt {len(self.payments)}"
+        if len(self.keys) in self._lost:
+            raise ConnectionError("connection reset before the answer came")
+        return self._receipts[key]
+
+    def __repr__(self) -> str:
+        return "bank"
+
+
+class _ThreeAttempts:
+    """The ``retry`` of this exercise."""
+
+    def __call__(self, tool: Callable[[], Any]) -> Any:
+        if not callable(tool):
+            raise TypeError(f"retry wants a function to call, not {tool!r}")
+        for _ in range(2):
+            try:
+                return tool()
+            except ConnectionError:
+                pass
+        return tool()
+
+    def __repr__(self) -> str:
+        return "retry"
+
+
+_three_attempts = _ThreeAttempts()
+
+
+def _pay(pay_once: Callable[..., Any]) -> None:
+    quiet = _Bank()
+    got = call(pay_once, "order-17", 20, quiet, _three_attempts)
+    if got != "receipt 1" or quiet.payments != [20]:
+        raise Wrong(
+            f"order-17, 20 €, and no answer gets lost: it gives {got!r}, and the bank made the "
+            f"payments {quiet.payments!r}. Give the bank's receipt, for one payment."
+        )
+    _judge_lost_answer(pay_once)
+    _judge_two_orders(pay_once)
+    _judge_asked_again(pay_once)
+
+
+def _judge_lost_answer(pay_once: Callable[..., Any]) -> None:
+    bank = _Bank(lost=[1, 2])
+    told = "order-17, 20 €, the first two answers get lost: "
+    try:
+        got = pay_once("order-17", 20, bank, _three_attempts)
+    except Exception as error:
+        once = "One attempt was made, and nobody knows if the money moved; give retry a function."
+        raise Wrong(
+            told + f"it raised {explain(error)}. {once if len(bank.keys) == 1 else ''}"
+        ) from error
+    if len(bank.payments) > 1:
+        raise Wrong(told + f"the bank paid {len(bank.payments)} times. {_why_paid_again(bank)}")
+    if got != "receipt 1":
+        raise Wrong(told + f"it gives {got!r}; the bank's answer is 'receipt 1'.")
+
+
+def _why_paid_again(bank: _Bank) -> str:
+    if None in bank.keys:
+        return "Without a key each request is a new payment to it: bank.pay(euros, key=…)."
+    return (
+        f"The keys were {shorten(', '.join(map(repr, bank.keys)), 90)}: a new key is a new "
+        "payment. Make the key before the first attempt, and send the same one each time."
+    )
+
+
+def _judge_two_orders(pay_once: Callable[..., Any]) -> None:
+    bank = _Bank(lost=[1])
+    got = [call(pay_once, order, 20, bank, _three_attempts) for order in ("order-17", "order-18")]
+    if got != ["receipt 1", "receipt 2"]:
+        raise Wrong(
+            f"two orders, 20 € each: the bank made {len(bank.payments)} payment, for the keys "
+            f"{bank.keys!r}, and the second order is never paid. Two orders need two keys."
+        )
+
+
+def _judge_asked_again(pay_once: Callable[..., Any]) -> None:
+    bank = _Bank()
+    for _ in range(2):
+        call(pay_once, "-".join(["order", "17"]), 20, bank, _three_attempts)
+    if len(bank.payments) > 1:
+        raise Wrong(
+            "the model asks for order-17 a second time: it is paid twice, for the keys "
+            f"{shorten(', '.join(map(repr, bank.keys)), 90)}. A key made anew for each call "
+            "protects the attempts of that call alone; make it from what is paid, the order."
+        )
+
+
+EXERCISES = {
+    "07.1": Exercise(
+        title="a deadline that keeps what is done",
+        judge=_deadline,
+        notice=(
+            "Checked with no call, one call and all calls hanging: one wait for the whole batch "
+            "sets one deadline, and the list of futures still knows the order."
+        ),
+        hints=(
+            "Submit all calls first and keep the futures in a list, in request order.",
+            "wait(futures, timeout=timeout) waits once for all of them, and never raises.",
+            "After it, go through your list: a future that is .done() has a .result(), any other "
+            "one is late.",
+        ),
+        solution=f"""
+            from concurrent.futures import wait
+
+            def keep_what_is_done(calls, run, pool, timeout):
+                futures = [pool.submit(run, call) for call in calls]
+                done, late = wait(futures, timeout=timeout)
+                return [f.result() if f in done else {LATE!r} for f in futures]
+        """,
+    ),
+    "07.2": Exercise(
+        title="retry what may pass",
+        judge=_retry,
+        notice=(
+            "No second was waited for: a function that is given its sleep can be tested with one "
+            "that only takes notes."
+        ),
+        hints=(
+            "for number in range(attempts): the first attempt has number 0, the last attempts - 1.",
+            "except (ConnectionError, TimeoutError): all other errors come through by themselves.",
+            "In the last attempt a bare raise lets its error through; before it, "
+            "sleep(0.1 * 2**number).",
+        ),
+        solution="""
+            def retry(tool, attempts, sleep):
+                for number in range(attempts):
+                    try:
+                        return tool()
+                    except (ConnectionError, TimeoutError):
+                        if number == attempts - 1:
+                            raise
+                        sleep(0.1 * 2**number)
+        """,
+        required=False,
+    ),
+    "07.3": Exercise(
+        title="pay once",
+        judge=_pay,
+        notice=(
+            "The key says which payment is meant, so the bank can tell a repeated request from a "
+            "new one. That makes the tool idempotent: now it may be retried."
+        ),
+        hints=(
+            "retry wants a function without arguments: lambda: bank.pay(…).",
+            "All attempts for one order need the same key, two orders need two. What do you have "
+            "that is so?",
+        ),
+        solution="""
+            def pay_once(order, euros, bank, retry):
+                return retry(lambda: bank.pay(euros, key=order))
+        """,
+        required=False,
+    ),
+}
