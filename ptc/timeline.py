@@ -229,7 +229,7 @@ def tool_styles(labels: Iterable[str]) -> dict[str, Style]:
 
 _INK, _QUIET, _GRID = "#222222", "#595959", "#E3E3E3"
 _BAR = 0.72  # of a lane
-_MOST_IN_LEGEND = 5
+_MOST_IN_LEGEND = 4
 
 
 def plot_timeline(
@@ -372,6 +372,7 @@ def _draw_legend(ax: "Axes", styles: dict[str, Style]) -> None:
     place = {"loc": "lower right", "ncols": len(patches), "frameon": False, "fontsize": 10}
     legend = ax.figure.legend(handles=patches, borderaxespad=0.2, columnspacing=1.4, **place)
     legend.set_in_layout(False)  # it shares the line of the axis label
+    ax.set_xlabel("seconds", loc="left")
 
 
 def _picture(figure: "Figure", spans: Sequence[Span]) -> tuple[dict[str, Any], dict[str, Any]]:
