@@ -1,0 +1,232 @@
+"""Wrong answers to the exercises of notebook 02."""
+
+from statistics import mean, median, median_high, median_low
+from time import perf_counter
+from time import sleep as really_sleep
+from typing import Annotated
+
+from pydantic import Field
+
+
+def timed(work, n, clock):
+    runs = []
+    for _ in range(n):
+        start = clock()
+        work()
+        runs.append(clock() - start)
+    return runs
+
+
+def of_all_runs(number):
+    return lambda work, n, clock: number(timed(work, n, clock))
+
+
+def the_whole_loop(work, n, clock):
+    """The textbook's own mistake."""
+    start = clock()
+    for _ in range(n):
+        work()
+    return (clock() - start) / n
+
+
+def start_read_once(work, n, clock):
+    start, runs = clock(), []
+    for _ in range(n):
+        work()
+        runs.append(clock() - start)
+    return median(runs)
+
+
+def readings_themselves(work, n, clock):
+    runs = []
+    for _ in range(n):
+        work()
+        runs.append(clock())
+    return median(runs)
+
+
+def a_warm_up_too(work, n, clock):
+    work()
+    return median(timed(work, n, clock))
+
+
+def nothing_back(work, n, clock):
+    median(timed(work, n, clock))
+
+
+FULL = Annotated[float, Field(description="How long, in seconds")]
+
+
+def positional_only(registry, sleep):
+    @registry.tool
+    def wait(seconds: FULL, /) -> float:
+        """Wait for a while."""
+        sleep(seconds)
+        return seconds
+
+    return registry
+
+
+def field_as_default(registry, sleep):
+    @registry.tool
+    def wait(seconds: float = Field(description="How long")) -> float:
+        """Wait for a while."""
+        sleep(seconds)
+        return seconds
+
+    return registry
+
+
+def not_registered(registry, sleep):
+    def wait(seconds: FULL) -> float:
+        """Wait for a while."""
+        sleep(seconds)
+        return seconds
+
+    return registry
+
+
+def the_function_back(registry, sleep):
+    @registry.tool
+    def wait(seconds: FULL) -> float:
+        """Wait for a while."""
+        sleep(seconds)
+        return seconds
+
+    return wait
+
+
+def no_registry_back(registry, sleep):
+    the_function_back(registry, sleep)
+
+
+def other_name(registry, sleep):
+    @registry.tool
+    def pause(seconds: FULL) -> float:
+        """Wait for a while."""
+        sleep(seconds)
+        return seconds
+
+    return registry
+
+
+def other_parameter(registry, sleep):
+    @registry.tool
+    def wait(delay: FULL) -> float:
+        """Wait for a while."""
+        sleep(delay)
+        return delay
+
+    return registry
+
+
+def hinted(hint, **default):
+    """An answer that is right but for the type hint of seconds, or its default."""
+
+    def add_wait(registry, sleep):
+        def wait(seconds):
+            """Wait for a while."""
+            sleep(seconds)
+            return seconds
+
+        wait.__annotations__ = {} if hint is None else {"seconds": hint}
+        wait.__defaults__ = tuple(default.values()) or None
+        return registry.register(wait) and registry
+
+    return add_wait
+
+
+def no_docstring(registry, sleep):
+    @registry.tool
+    def wait(seconds: FULL) -> float:
+        sleep(seconds)
+        return seconds
+
+    return registry
+
+
+def its_own_sleep(registry, sleep):
+    @registry.tool
+    def wait(seconds: FULL) -> float:
+        """Wait for a while."""
+        really_sleep(seconds)
+        return seconds
+
+    return registry
+
+
+def in_milliseconds(registry, sleep):
+    @registry.tool
+    def wait(seconds: FULL) -> float:
+        """Wait for a while."""
+        sleep(1000 * seconds)
+        return seconds
+
+    return registry
+
+
+def no_output(registry, sleep):
+    @registry.tool
+    def wait(seconds: FULL) -> None:
+        """Wait for a while."""
+        sleep(seconds)
+
+    return registry
+
+
+def fails(registry, sleep):
+    @registry.tool
+    def wait(seconds: FULL) -> float:
+        """Wait for a while."""
+        return sleep(seconds, seconds)
+
+    return registry
+
+
+WRONG = {
+    "02.1": [
+        (the_whole_loop, "one slow run moves it"),
+        (of_all_runs(mean), "one slow run moves it"),
+        (of_all_runs(min), "that is the best run"),
+        (of_all_runs(max), "that is the slowest run"),
+        (of_all_runs(sum), "all runs together"),
+        (of_all_runs(lambda runs: runs[0]), "the first run alone"),
+        (of_all_runs(lambda runs: runs[-1]), "the last run alone"),
+        (of_all_runs(lambda runs: runs[len(runs) // 2]), "as it came; sort it first"),
+        (of_all_runs(median_high), "the upper one of the two"),
+        (of_all_runs(median_low), "the lower one of the two"),
+        (of_all_runs(lambda runs: median(runs[1:] or runs)), "leaves out the first run"),
+        (of_all_runs(list), "give one number"),
+        (of_all_runs(lambda runs: 3.25), "take the one in the middle"),
+        (start_read_once, "the start is read only once"),
+        (readings_themselves, "what the clock shows"),
+        (a_warm_up_too, "it calls work() 8 times, and n is 7"),
+        (lambda work, n, clock: timed(work, 1, clock)[0], "it calls work() once, and n is 7"),
+        (lambda work, n, clock: clock() - clock(), "it never calls work()"),
+        (lambda work, n, clock: median(timed(work, n, perf_counter)), "never reads the clock"),
+        (nothing_back, "gives nothing back"),
+        (lambda work, n, clock: work.median, "called with work, n=7 and clock, it raised"),
+        (0.6, "give the function itself"),
+    ],
+    "02.2": [
+        (hinted(None), "without a type hint, it may send 'soon'"),
+        (hinted(Annotated[int, Field(description="How long")]), "0.5 would be refused"),
+        (hinted(Annotated[str, Field(description="How long")]), "hint at float"),
+        (hinted(float), "a description is missing"),
+        (hinted(Annotated[float, "How long, in seconds"]), "a description is missing"),
+        (hinted(FULL, seconds=1.0), "seconds has a default"),
+        (no_docstring, "no docstring"),
+        (positional_only, "leave out the /"),
+        (field_as_default, "has a Field as its default"),
+        (not_registered, "put @registry.tool above it"),
+        (other_name, "no tool named 'wait' in the registry; it has ['pause']"),
+        (other_parameter, "its parameters are ['delay']"),
+        (the_function_back, "give back the registry that came in"),
+        (no_registry_back, "end in return registry"),
+        (its_own_sleep, "never calls the sleep"),
+        (in_milliseconds, "sleeps for [50.0]"),
+        (no_output, "and then returns None"),
+        (fails, "wait fails: "),
+        ("wait", "give the function itself"),
+    ],
+}
