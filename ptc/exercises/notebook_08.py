@@ -1,0 +1,460 @@
+"""The exercises of notebook 08."""
+
+import math
+import random
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..calls import ToolCall, ToolResult
+from ..execute import execute_parallel
+from ..registry import ToolRegistry
+from ..text import describe, shorten
+from ..timeline import lower_bound, schedule
+from ..timeline import makespan as last_end
+from . import Exercise, Wrong, call, close
+
+# --- 08.1: the makespan model ----------------------------------------------------------------
+
+
+def _expected(durations: Sequence[float], workers: int) -> float:
+    return last_end(schedule(durations, workers))
+
+
+def _taking_turns(durations: Sequence[float], workers: int) -> float:
+    return max((sum(durations[n::workers]) for n in range(workers)), default=0)
+
+
+def _in_rounds(durations: Sequence[float], workers: int) -> float:
+    starts = range(0, len(durations), workers)
+    return sum(max(durations[start : start + workers]) for start in starts)
+
+
+def _end_of_the_last(durations: Sequence[float], workers: int) -> float:
+    bars = schedule(durations, workers)
+    return bars[-1].end if bars else 0
+
+
+def _in_parts(durations: Sequence[float], workers: int) -> float:
+    size = math.ceil(len(durations) / workers) or 1
+    return max((sum(durations[n : n + size]) for n in range(0, len(durations), size)), default=0)
+
+
+_MODELS: list[tuple[Callable[[Sequence[float], int], float], str]] = [
+    (lambda d, w: sum(d), "That is the sum: one worker does it all, the others look on."),
+    (
+        lambda d, w: max(d, default=0),
+        "That is the longest call alone. It needs a worker for each call, and here some calls wait "
+        "until a worker is free.",
+    ),
+    (
+        lambda d, w: sum(d) / w,
+        "That is total work / workers, as if a call could be cut in pieces and shared out evenly.",
+    ),
+    (
+        lower_bound,
+        "That is the lower bound. It says what no order can beat, and not what this order takes: "
+        "somebody has to follow the workers.",
+    ),
+    (
+        lambda d, w: _expected(sorted(d, reverse=True), w),
+        "That is the makespan with the longest call first. The calls start in the order given; "
+        "whoever wants another order sorts before.",
+    ),
+    (
+        lambda d, w: _expected(sorted(d), w),
+        "That is the makespan with the shortest call first. The calls start in the order given.",
+    ),
+    (
+        _taking_turns,
+        "That deals the calls out in turn, like cards. A worker takes the next call when it is "
+        "free, so one with short calls takes more of them.",
+    ),
+    (
+        _in_rounds,
+        "That runs in rounds, each as long as its longest call. A worker that is done early takes "
+        "the next call at once and does not wait for the round to end.",
+    ),
+    (
+        _end_of_the_last,
+        "That is when the last call in the list ends. An earlier one may still be running then.",
+    ),
+    (
+        _in_parts,
+        "That cuts the list into one part a worker before it starts. A worker takes the next call "
+        "when it is free, whichever that is.",
+    ),
+]
+
+
+def _makespan_cases() -> list[tuple[list[float], int]]:
+    drawn = random.Random(8)
+    lists = [[drawn.randint(1, 9) / 4 for _ in range(length)] for length in (5, 7, 9, 12)]
+    return [
+        ([0.25, 0.25, 1.0], 2),
+        ([1.0, 0.25, 0.25], 2),
+        ([0.5, 0.25, 0.25, 0.5], 2),
+        ([1.0, 0.25, 0.25, 0.25, 0.25], 2),
+        ([0.25, 0.5, 0.75, 1.0, 1.25], 3),
+        ([0.5, 0.5, 0.5], 1),
+        *((durations, workers) for durations in lists for workers in (2, 3, 4)),
+        ([0.5, 0.25], 8),
+        ([], 3),
+    ]
+
+
+_CASES = _makespan_cases()
+
+
+def _makespan(model: Callable[..., Any]) -> None:
+    got = [call(model, list(durations), workers) for durations, workers in _CASES]
+    for (durations, workers), seconds in zip(_CASES, got, strict=True):
+        expected = _expected(durations, workers)
+        if not close(seconds, expected):
+            on = "1 worker" if workers == 1 else f"{workers} workers"
+            told = f"for {durations} on {on} it gives {shorten(repr(seconds), 80)}, not {expected}."
+            raise Wrong(f"{told} {_why_not_makespan(got, seconds, durations, workers)}")
+
+
+def _why_not_makespan(got: list, seconds: Any, durations: list[float], workers: int) -> str:
+    if not isinstance(seconds, int | float):
+        return "Give one number: the seconds until the last call ends."
+    for wrong_model, why in _MODELS:
+        if all(close(g, wrong_model(*case)) for g, case in zip(got, _CASES, strict=True)):
+            return why
+    if not durations:
+        return "No calls end at once."
+    longest = max(durations)
+    graham = sum(durations) / workers + (1 - 1 / workers) * longest
+    if seconds > graham:
+        return (
+            f"Graham's bound for it is {graham:g}: a model above that keeps a worker idle while "
+            "a call waits."
+        )
+    if seconds < lower_bound(durations, workers):
+        return f"No order beats the lower bound, {lower_bound(durations, workers):g}."
+    return "Follow the workers on paper: who is free first takes the next call."
+
+
+# --- 08.2: workers under a rate limit --------------------------------------------------------
+
+_RATES = [  # calls a minute, seconds a call, calls in the batch, workers; exact in binary
+    (600, 0.5, 400, 5),
+    (600, 0.25, 400, 3),
+    (240, 1.5, 40, 6),
+    (60, 0.25, 40, 1),
+    (600, 0.125, 40, 2),
+    (600, 2.0, 7, 7),
+    (1200, 0.75, 100, 15),
+]
+
+
+def _rate(choose: Callable[..., Any]) -> None:
+    for per_minute, seconds, calls, expected in _RATES:
+        got = call(choose, per_minute, seconds, calls)
+        if type(got) is not int or got != expected:
+            told = (
+                f"{per_minute} calls a minute, {seconds} s a call, {calls} calls: it gives "
+                f"{shorten(repr(got), 60)}, not {expected}."
+            )
+            raise Wrong(f"{told} {_why_not_workers(got, per_minute, seconds, calls, expected)}")
+
+
+def _why_not_workers(got: Any, per_minute: int, seconds: float, calls: int, expected: int) -> str:
+    busy = per_minute / 60 * seconds
+    if not isinstance(got, int | float) or isinstance(got, bool):
+        return "Give a number of workers."
+    if close(got, expected):
+        return "The value is right, but workers are counted: give an int, as math.ceil does."
+    if got in (math.ceil(per_minute * seconds), min(calls, math.ceil(per_minute * seconds))):
+        return "The limit is per minute and a call takes seconds: 60 seconds make a minute."
+    if got == calls:
+        return (
+            f"With a worker for each call all start at once, and the limit lets {busy:g} be on "
+            "their way at a time: the others only wait."
+        )
+    if close(got, per_minute / 60 / seconds):
+        return "That is rate / latency. The longer a call takes, the more are on their way at once."
+    if got > calls:
+        return "More workers than calls: the rest of them have nothing to do."
+    if close(got, busy):
+        return f"On average {busy:g} calls are on their way, and no worker is a fraction."
+    if got == math.floor(busy) + 1 and busy == math.floor(busy):
+        return f"rate × latency is {busy:g} sharp, and so many are enough: one more only waits."
+    if got < 1:
+        return "Without a worker nothing runs: one at least."
+    if got < busy:
+        return (
+            f"{got} workers make {got / seconds:.3g} calls a second, and {per_minute / 60:g} are "
+            "allowed: round up to reach the limit."
+        )
+    return f"rate × latency is {busy:g}: so many calls are on their way at a time."
+
+
+# --- 08.3: two calls that race ---------------------------------------------------------------
+
+_PATIENCE = 0.15  # seconds until we believe that the other call is kept out by a lock of their own
+_START, _FIRST, _SECOND = 100, 30, 12
+_DEADLINE = 2.0  # seconds for two deposits
+
+
+class _Stuck(Exception):
+    """A call has ended and its lock is still taken, with the other call waiting for it."""
+
+
+class _StagedLock:
+    """A lock that is handed over in order of arrival, and tells the account who waits for it."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.holder: int | None = None
+        self.waiting: deque[int] = deque()
+        self.taken = 0  # how often
+        self.closed = False
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        me = threading.get_ident()
+        with self.changed:
+            if self.holder == me:
+                raise RuntimeError("this call holds the lock already, and would wait for itself")
+            if self.holder is not None and not blocking:
+                return False
+            self.taken += 1
+            if self.holder is None and not self.waiting:
+                self.holder = me
+                return True
+            self.waiting.append(me)
+            self.changed.notify_all()
+            in_time = self.changed.wait_for(
+                lambda: self.holder == me or self.closed, None if timeout < 0 else timeout
+            )
+            if not in_time:
+                self.waiting.remove(me)
+            elif self.closed:
+                raise RuntimeError("the lock was never released")
+            return in_time
+
+    def release(self) -> None:
+        with self.changed:
+            if self.holder is None:
+                raise RuntimeError("release of a lock that nobody has taken")
+            self.holder = self.waiting.popleft() if self.waiting else None
+            self.changed.notify_all()
+
+    def locked(self) -> bool:
+        return self.holder is not None
+
+    def close(self) -> None:
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+    def __enter__(self) -> "_StagedLock":
+        self.acquire()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+
+class _StagedAccount:
+    """An account whose first reader is held up until the other call has read as well.
+
+    Or until that is seen to be impossible: it waits for the account's lock, or may not run now.
+    """
+
+    def __init__(self, calls: int) -> None:
+        self.lock = _StagedLock()
+        self.one_at_a_time = True  # as long as the registry is made
+        self.total = _START
+        self._calls = calls
+        self.readers: set[int] = set()  # their threads
+
+    def __repr__(self) -> str:
+        return f"Account({self.total})"
+
+    @property
+    def balance(self) -> int:
+        me = threading.get_ident()
+        with self.lock.changed:
+            balance, first = self.total, not self.readers
+            self.readers.add(me)
+            self.lock.changed.notify_all()
+            unsure = first and not self.one_at_a_time
+            if unsure and not self.lock.changed.wait_for(self._other_is_held_up, _PATIENCE):
+                _slow_down(sys._getframe(1))
+        return balance
+
+    @balance.setter
+    def balance(self, amount: int) -> None:
+        self.total = amount
+
+    def _other_is_held_up(self) -> bool:
+        return len(self.readers) >= self._calls or bool(self.lock.waiting)
+
+
+def _slow_down(frame: Any) -> None:
+    """Pause before each further line of a call, so that whoever waits for its own lock can go."""
+
+    def pause(where: Any, event: str, _: Any) -> Any:
+        if where is not frame:
+            return None
+        if event == "return":
+            sys.settrace(None)
+        time.sleep(0.005)
+        return pause
+
+    frame.f_trace = pause
+    sys.settrace(pause)
+
+
+def _race(make: Callable[..., Any]) -> None:
+    account, registry = _deposit(make, [_FIRST, _SECOND])
+    expected = _START + _FIRST + _SECOND
+    if account.total == expected:
+        return
+    alone, _ = _deposit(make, [_FIRST])
+    if alone.total != _START + _FIRST:
+        raise Wrong(
+            f"one deposit of {_FIRST} alone leaves {alone.total} of {_START}: it should be "
+            f"{_START + _FIRST}."
+        )
+    told = (
+        f"{_START} in the account, {_FIRST} and {_SECOND} paid in at the same time: "
+        f"{account.total} are left, not {expected}."
+    )
+    raise Wrong(f"{told} {_why_lost(account, registry)}")
+
+
+def _why_lost(account: _StagedAccount, registry: ToolRegistry) -> str:
+    places = registry["deposit"].places
+    if places and places.limit > 1:
+        return f"max_concurrency={places.limit} lets both in at once; how many may be in?"
+    if not account.readers:
+        return (
+            "The balance was read when the registry was made, and no call has read it since: each "
+            "call has to read it for itself."
+        )
+    if account.lock.taken:
+        return (
+            "The account's lock is taken, and not held from the read to the write: what was read "
+            "is out of date when it is written."
+        )
+    return (
+        f"Both calls read {_START} before either wrote, so one deposit is lost. What keeps the "
+        "second one out has to be shared by both calls: a lock made new in each call, or in "
+        "another place for each, keeps nobody out."
+    )
+
+
+def _deposit(make: Callable[..., Any], amounts: list[int]) -> tuple[_StagedAccount, ToolRegistry]:
+    """Pay the amounts in, in one batch; tell what goes wrong with any number of calls."""
+    account = _StagedAccount(len(amounts))
+    registry = call(make, account)
+    if not isinstance(registry, ToolRegistry):
+        raise Wrong(f"give the registry, not {shorten(describe(registry), 60)}.")
+    if "deposit" not in registry:
+        raise Wrong(f"the registry has no tool named 'deposit', but {list(registry)}.")
+    places = registry["deposit"].places
+    account.one_at_a_time = bool(places and places.limit == 1)
+    account.readers.clear()
+    calls = [ToolCall(f"c{n}", "deposit", {"amount": paid}) for n, paid in enumerate(amounts)]
+
+    def ended(result: ToolResult) -> None:
+        if account.lock.waiting:  # the one that ended has not handed it over
+            raise _Stuck
+
+    try:
+        results = execute_parallel(calls, registry, 2, timeout=_DEADLINE, on_result=ended)
+    except _Stuck:
+        raise Wrong(
+            "the first deposit ended and kept the lock, so the second waits for ever. `with "
+            "account.lock:` gives it back in any case, also when the tool raises."
+        ) from None
+    finally:
+        account.lock.close()
+    for asked, result in zip(calls, results, strict=True):
+        if not result.success:
+            raise Wrong(f"deposit({asked.arguments['amount']}) gave an error: {result.error}.")
+    return account, registry
+
+
+EXERCISES = {
+    "08.1": Exercise(
+        title="write the makespan model",
+        judge=_makespan,
+        notice=(
+            f"Checked on {len(_CASES)} batches. None of them went above Graham's bound, total / "
+            "workers + (1 - 1 / workers) × longest: who never idles while a call waits stays "
+            "below twice the best."
+        ),
+        hints=(
+            "Keep one number for each worker: when is it free again? All begin with 0.",
+            "For each call, in the order given: who is free first? Add the call's seconds there.",
+            "free.index(min(free)) is the place of the worker that is free first; the makespan is "
+            "max(free) at the end.",
+        ),
+        solution="""
+            def predict(durations, workers):
+                free = [0.0] * workers
+                for seconds in durations:
+                    worker = free.index(min(free))
+                    free[worker] += seconds
+                return max(free)
+        """,
+    ),
+    "08.2": Exercise(
+        title="choose workers under a rate limit",
+        judge=_rate,
+        notice=(
+            "A worker too many does no harm here, it waits; one too few leaves a part of the "
+            "limit unused. Latency varies, so measure it under load and choose again."
+        ),
+        hints=(
+            "How many calls a second does the limit allow? How many are then on their way at once?",
+            "60 seconds make a minute; math.ceil rounds up, and gives an int.",
+            "More workers than calls have nothing to do: min(calls, …).",
+        ),
+        solution="""
+            import math
+
+            def workers_for(per_minute, seconds, calls):
+                on_their_way = per_minute * seconds / 60
+                return min(calls, math.ceil(on_their_way))
+        """,
+        required=False,
+    ),
+    "08.3": Exercise(
+        title="two deposits, none lost",
+        judge=_race,
+        notice=(
+            "The check held the first call between its read and its write until the second had "
+            "read, or could not. max_concurrency=1 keeps the calls of one tool apart, in all "
+            "batches; the account's lock also keeps out other tools that take it."
+        ),
+        hints=(
+            "Which two lines must no other deposit come between?",
+            "One way: the registry can promise that at most one call of a tool runs at a time.",
+            "@registry.tool(max_concurrency=1) is that promise; `with account.lock:` around the "
+            "read and the write is the other way.",
+        ),
+        solution="""
+            def safe(account):
+                from ptc import ToolRegistry
+
+                registry = ToolRegistry()
+
+                @registry.tool(max_concurrency=1)
+                def deposit(amount: int) -> int:
+                    balance = account.balance
+                    account.balance = balance + amount
+                    return account.balance
+
+                return registry
+        """,
+        required=False,
+    ),
+}

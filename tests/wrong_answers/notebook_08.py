@@ -1,0 +1,268 @@
+"""Wrong answers to the exercises of notebook 08."""
+
+import math
+from contextlib import nullcontext
+from threading import Lock, local
+
+from ptc import ToolRegistry
+
+
+def dealt_out(durations, workers):
+    free = [0.0] * workers
+    for place, seconds in enumerate(durations):
+        free[place % workers] += seconds
+    return max(free)
+
+
+def longest_first(durations, workers):
+    return in_order(sorted(durations, reverse=True), workers)
+
+
+def shortest_first(durations, workers):
+    return in_order(sorted(durations), workers)
+
+
+def in_order(durations, workers):
+    free = [0.0] * workers
+    for seconds in durations:
+        free.sort()
+        free[0] += seconds
+    return max(free)
+
+
+def in_rounds(durations, workers):
+    rounds = [durations[n : n + workers] for n in range(0, len(durations), workers)]
+    return sum(map(max, rounds))
+
+
+def in_parts(durations, workers):
+    size = max(1, math.ceil(len(durations) / workers))
+    parts = [durations[n : n + size] for n in range(0, len(durations), size)]
+    return max(map(sum, parts), default=0)
+
+
+def first_to_be_free(durations, workers):
+    """When the first worker is done, not the last."""
+    free = [0.0] * workers
+    for seconds in durations:
+        free[free.index(min(free))] += seconds
+    return min(free)
+
+
+def busiest_takes_the_next(durations, workers):
+    free = [0.0] * workers
+    for seconds in durations[:workers]:
+        free[free.index(0.0)] += seconds
+    for seconds in durations[workers:]:
+        free[free.index(max(free))] += seconds
+    return max(free) + 0.001
+
+
+def last_ones_finish(durations, workers):
+    """The schedule is right, and the last call is taken for the last to end."""
+    free, end = [0.0] * workers, 0.0
+    for seconds in durations:
+        end = min(free) + seconds
+        free[free.index(min(free))] = end
+    return end
+
+
+def the_list(durations, workers):
+    return [0.0] * workers
+
+
+def no_default(durations, workers):
+    free = [0.0] * min(workers, len(durations))
+    for seconds in durations:
+        free[free.index(min(free))] += seconds
+    return max(free)
+
+
+def registry_with(deposit, **options):
+    registry = ToolRegistry()
+    registry.register(deposit, name="deposit", **options)
+    return registry
+
+
+def racing(account, **options):
+    """The textbook's own mistake."""
+
+    def deposit(amount: int) -> int:
+        balance = account.balance
+        account.balance = balance + amount
+        return account.balance
+
+    return registry_with(deposit, **options)
+
+
+def in_one_line(account):
+    def deposit(amount: int) -> None:
+        account.balance += amount
+
+    return registry_with(deposit)
+
+
+def a_new_lock_each_time(account):
+    def deposit(amount: int) -> None:
+        with Lock():
+            account.balance += amount
+
+    return registry_with(deposit)
+
+
+def a_lock_for_each_thread(account):
+    here = local()
+
+    def deposit(amount: int) -> None:
+        here.lock = getattr(here, "lock", None) or Lock()
+        with here.lock:
+            account.balance += amount
+
+    return registry_with(deposit)
+
+
+def lock_around_the_write(account):
+    def deposit(amount: int) -> None:
+        balance = account.balance
+        with account.lock:
+            account.balance = balance + amount
+
+    return registry_with(deposit)
+
+
+def lock_around_each(account):
+    def deposit(amount: int) -> None:
+        with account.lock:
+            balance = account.balance
+        with account.lock:
+            account.balance = balance + amount
+
+    return registry_with(deposit)
+
+
+def own_lock_around_each(account):
+    lock = Lock()
+
+    def deposit(amount: int) -> None:
+        with lock:
+            balance = account.balance
+        with lock:
+            account.balance = balance + amount
+
+    return registry_with(deposit)
+
+
+def lock_kept(account):
+    def deposit(amount: int) -> None:
+        account.lock.acquire()
+        account.balance += amount
+
+    return registry_with(deposit)
+
+
+def lock_taken_twice(account):
+    def deposit(amount: int) -> None:
+        with account.lock, account.lock:
+            account.balance += amount
+
+    return registry_with(deposit)
+
+
+def overwritten(account):
+    def deposit(amount: int) -> None:
+        with account.lock:
+            account.balance = amount
+
+    return registry_with(deposit)
+
+
+def read_once(account):
+    balance = account.balance
+
+    def deposit(amount: int) -> None:
+        with account.lock:
+            account.balance = balance + amount
+
+    return registry_with(deposit)
+
+
+def no_lock_at_all(account):
+    def deposit(amount: int) -> None:
+        with nullcontext():
+            account.balance += amount
+
+    return registry_with(deposit)
+
+
+def other_argument(account):
+    def deposit(sum: int) -> None:
+        account.balance += sum
+
+    return registry_with(deposit, max_concurrency=1)
+
+
+def other_name(account):
+    registry = ToolRegistry()
+
+    @registry.tool(max_concurrency=1)
+    def pay_in(amount: int) -> None:
+        account.balance += amount
+
+    return registry
+
+
+WRONG = {
+    "08.1": [
+        (lambda durations, workers: max(durations, default=0), "the longest call alone"),
+        (lambda durations, workers: sum(durations) / workers, "cut in pieces"),
+        (lambda durations, workers: sum(durations), "one worker does it all"),
+        (
+            lambda durations, workers: max([0, *durations, sum(durations) / workers]),
+            "That is the lower bound",
+        ),
+        (dealt_out, "like cards"),
+        (longest_first, "with the longest call first"),
+        (shortest_first, "with the shortest call first"),
+        (in_rounds, "runs in rounds"),
+        (in_parts, "one part a worker"),
+        (first_to_be_free, "No order beats the lower bound"),
+        (last_ones_finish, "the last call in the list ends"),
+        (lambda durations, workers: round(in_order(durations, workers), 1), "on paper"),
+        (busiest_takes_the_next, "keeps a worker idle"),
+        (lambda durations, workers: in_order(durations, workers) if durations else 1, "end at on"),
+        (the_list, "Give one number"),
+        (no_default, "for [], 3 it raised ValueError"),
+        (0.5, "give the function itself"),
+    ],
+    "08.2": [
+        (lambda per_minute, seconds, calls: calls, "all start at once"),
+        (lambda rate, seconds, calls: min(calls, math.ceil(rate * seconds)), "60 seconds make"),
+        (lambda rate, seconds, calls: min(calls, max(1, int(rate * seconds / 60))), "round up to"),
+        (lambda rate, seconds, calls: min(calls, round(rate * seconds / 60)), "round up to"),
+        (lambda rate, seconds, calls: min(calls, int(rate * seconds / 60) + 1), "5 sharp"),
+        (lambda rate, seconds, calls: math.ceil(rate * seconds / 60), "More workers than calls"),
+        (lambda rate, seconds, calls: rate * seconds / 60, "give an int"),
+        (lambda rate, seconds, calls: rate // 60, "so many calls are on their way"),
+        (lambda rate, seconds, calls: rate / 60 / seconds, "That is rate / latency"),
+        (lambda rate, seconds, calls: 0, "one at least"),
+        (lambda rate, seconds, calls: "5", "Give a number of workers"),
+    ],
+    "08.3": [
+        (racing, "Both calls read 100"),
+        (in_one_line, "Both calls read 100"),
+        (no_lock_at_all, "Both calls read 100"),
+        (a_new_lock_each_time, "keeps nobody out"),
+        (a_lock_for_each_thread, "keeps nobody out"),
+        (lambda account: racing(account, max_concurrency=2), "max_concurrency=2 lets both in"),
+        (lock_around_the_write, "not held from the read to the write"),
+        (lock_around_each, "not held from the read to the write"),
+        (own_lock_around_each, "Both calls read 100"),
+        (lock_kept, "kept the lock"),
+        (lock_taken_twice, "would wait for itself"),
+        (overwritten, "alone leaves 30"),
+        (read_once, "no call has read it since"),
+        (other_argument, "gave an error"),
+        (other_name, "no tool named 'deposit'"),
+        (lambda account: account.lock, "give the registry"),
+    ],
+}
