@@ -4,8 +4,12 @@ import asyncio
 import csv
 import io
 import math
+import re
 import threading
 from dataclasses import replace
+from graphlib import TopologicalSorter
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy
 import openai
@@ -14,16 +18,20 @@ from hypothesis import given
 from hypothesis import settings as example
 from hypothesis import strategies as st
 
-from ptc import lab as lab_module
+import ptc.lab
 from ptc.calls import Attempt, ToolCall, ToolResult
 from ptc.lab import (
     CHALLENGES,
     HOLDS,
     KINDS,
+    NO_OVERHEADS,
     ORDERS,
     RELEASES,
     SCENARIOS,
+    WAITS,
     LatencyLab,
+    Overhead,
+    Overheads,
     Phase,
     Picture,
     Settings,
@@ -36,6 +44,7 @@ from ptc.lab import (
     describe,
     headlines,
     lab_registry,
+    measured_overheads,
     new_run,
     phases,
     png,
@@ -43,7 +52,13 @@ from ptc.lab import (
     run_for_real,
     simulate,
     table,
+    turns,
 )
+from ptc.lab import background as background_module
+from ptc.lab import prediction as prediction_module
+from ptc.lab import real_run as run_module
+from ptc.lab import settings as settings_module
+from ptc.lab import tools as tools_module
 from ptc.provider import MODEL, ScriptedProvider
 from ptc.timeline import most_at_once, schedule
 from ptc.wire import extract_parallel_calls
@@ -65,6 +80,17 @@ any_settings = st.builds(
 )
 
 
+OVERHEADS = Overheads(Overhead(0.002, 0.001), Overhead(0.003, 0.002))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_overheads():
+    """Predictions that can be made by hand: the machine's own overhead is none here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prediction_module, "measured_overheads", lambda: NO_OVERHEADS)
+        yield
+
+
 def results(*attempts, ok=True):
     """Results with known attempts: one call of each of the three tools in turn."""
     return [
@@ -78,7 +104,22 @@ def known_run(settings=QUICK, slow=(0.0, 0.4, 0.8), fast=(0.0, 0.0, 0.0), each=0
     many = results(
         *(Attempt(start, start + each, f"worker-{n}") for n, start in enumerate(fast, 1))
     )
-    return new_run(settings, one, many, turn=0.5)
+    return new_run(settings, one, many, ((0.5, 0.6, 0.7, 0.8), (0.5, 0.9)))
+
+
+# --- the package
+
+
+def test_its_modules_import_downward():
+    """No circle, and what computes knows nothing of what draws and shows."""
+    folder = Path(ptc.lab.__file__).parent
+    beside = {
+        path.stem: set(re.findall(r"^from \.(\w+) import", path.read_text("utf-8"), re.MULTILINE))
+        for path in folder.glob("*.py")
+    }
+    order = list(TopologicalSorter(beside).static_order())
+    assert order.index("real_run") < order.index("layout") < order.index("widget")
+    assert all(len(path.read_text("utf-8").splitlines()) <= 350 for path in folder.glob("*.py"))
 
 
 # --- settings
@@ -166,20 +207,19 @@ def test_which_bound_binds():
 
 def test_calls_that_compute_share_the_cores(monkeypatch):
     """Threads gain nothing where one call computes at a time, and twice as much on two cores."""
-    monkeypatch.setattr(lab_module.sys, "_is_gil_enabled", lambda: True, raising=False)
-    monkeypatch.setattr(lab_module, "cores", lambda: 2)
-    predict.cache_clear()
+    monkeypatch.setattr(settings_module.sys, "_is_gil_enabled", lambda: True, raising=False)
+    monkeypatch.setattr(settings_module, "cores", lambda: 2)
+    monkeypatch.setattr(prediction_module, "_predict", prediction_module._predict.__wrapped__)
     held = predict(Settings(workers=4, cities=2, kind=HOLDS))
     assert held.speedup == pytest.approx(1)
     assert "only 1 call computes" in held.binds
     free = predict(Settings(workers=4, cities=2, kind=RELEASES))
     assert free.speedup == pytest.approx(2)
-    predict.cache_clear()
 
 
 def test_a_python_without_a_gil_is_noticed(monkeypatch):
-    monkeypatch.setattr(lab_module.sys, "_is_gil_enabled", lambda: False, raising=False)
-    monkeypatch.setattr(lab_module, "cores", lambda: 8)
+    monkeypatch.setattr(settings_module.sys, "_is_gil_enabled", lambda: False, raising=False)
+    monkeypatch.setattr(settings_module, "cores", lambda: 8)
     assert capacity(HOLDS) == capacity(RELEASES) == 8
 
 
@@ -211,6 +251,33 @@ def test_a_backoff_keeps_the_worker_and_leaves_the_capacity():
     ]
 
 
+def test_overheads_by_hand():
+    """Three tiny calls: 2 + 3 x 1 ms one after the other, 3 + 3 x 2 ms in parallel."""
+    predicted = predict(Settings(time=0, date=0, weather=0), OVERHEADS)
+    assert predicted.seconds == pytest.approx((0.005, 0.009))
+    assert predicted.ideal.seconds == (0, 0)
+    assert "≈ 3.0 ms a call" in predicted.binds
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_overheads_add_to_the_work(kind, monkeypatch):
+    """Six calls of 0.1 s: all overhead is paid one at a time, whatever the calls do."""
+    monkeypatch.setattr(prediction_module, "capacity", {WAITS: 6, HOLDS: 1, RELEASES: 2}.get)
+    compute = prediction_module._predict.__wrapped__
+    settings = Settings(workers=6, time=0.1, date=0.1, weather=0.1, cities=2, kind=kind)
+    slow, fast = compute(settings, OVERHEADS).seconds
+    assert slow == pytest.approx(0.002 + 6 * 0.101)
+    assert fast == pytest.approx(0.003 + 6 * 0.002 + {WAITS: 0.1, HOLDS: 0.6, RELEASES: 0.3}[kind])
+
+
+def test_the_overhead_is_measured_once():
+    """More than nothing and less than a hundredth of a second a call; the second time it's known."""
+    overheads = measured_overheads()
+    assert overheads is measured_overheads()
+    assert all(0 <= overhead.batch < 0.1 for overhead in overheads)
+    assert all(0 < overhead.attempt < 0.01 for overhead in overheads)
+
+
 @given(any_settings)
 @example(max_examples=60)
 def test_no_prediction_beats_its_bound(settings):
@@ -222,6 +289,56 @@ def test_no_prediction_beats_its_bound(settings):
     assert most_at_once(predicted.sequential) <= 1
     assert predicted.at_once <= settings.workers
     assert predicted.utilisation <= 1 + 1e-6
+
+
+# --- the model's turns
+
+
+def test_turns_are_really_asked():
+    """Two cities: six turns with one call each and one for the answer, against two turns."""
+    asked = []
+    settings = Settings(time=0, date=0, weather=0, cities=2, model=0.02)
+    run = run_for_real(settings, Stop(), lambda doing, done: asked.append(doing))
+    one_each, all_in_one = run.turns
+    assert (len(one_each), len(all_in_one)) == (7, 2)
+    assert min(*one_each, *all_in_one) >= 0.02
+    assert [line for line in asked if "one call a turn" in line][-1].endswith("turn 7 of 7")
+    assert "7 turns, one call each: predicted 0.14 s, measured ≈" in str(run)
+
+
+def test_one_call_a_turn_gives_the_model_the_same_results():
+    """What the model reads turn by turn are the results of the batch, each under its call's id."""
+    settings = Settings(time=0, date=0, weather=0, model=0)
+    requests, plain = [], ScriptedProvider.reply
+
+    def reply(provider, request):
+        requests.append(request)
+        return plain(provider, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptedProvider, "reply", reply)
+        run_for_real(settings, Stop(), lambda *news: None)
+    together, one_by_one = requests[1]["messages"], requests[-1]["messages"]
+    contents = [[m["content"] for m in ms if m["role"] == "tool"] for ms in (together, one_by_one)]
+    assert contents[0] == contents[1] and len(contents[0]) == 3
+    assert [len(m.get("tool_calls") or []) for m in one_by_one] == [0, 1, 0, 1, 0, 1, 0]
+
+
+def test_end_to_end_numbers_are_those_of_the_turns():
+    """1.2 + 0.5 + 0.6 + 0.7 + 0.8 = 3.8 s against 0.4 + 0.5 + 0.9 = 1.8 s."""
+    run = known_run()
+    assert run.end_to_end == pytest.approx((3.8, 1.8))
+    assert "4 turns, one call each: 3.80 s measured" in turns(run.predicted, run)
+    assert "2 turns, all calls in one: 1.80 s measured" in turns(run.predicted, run)
+    assert "2 turns" not in turns(run.predicted, hide=True)
+
+
+def test_bars_of_turns_are_as_long_as_what_they_show():
+    """Each of four turns is 0.5 of 2.9 s, each call 0.3 s; the batch is 0.3 s as well."""
+    bars = re.findall(r'<i class="ptc-(\w+)" style="width:([\d.]+)%">', turns(predict(Settings())))
+    turn, call = ("model", "17.24"), "10.34"
+    assert bars[:7] == [turn, *(bar for tool in TOOLS for bar in ((tool, call), turn))]
+    assert bars[7:] == [turn, ("batch", call), turn]
 
 
 # --- the picture
@@ -292,8 +409,26 @@ def test_bars_have_their_tools_colours():
     assert green == [0, 158, 115] or green == [51, 180, 143]
 
 
+@pytest.mark.parametrize("weather", [0.3, 0.35, 0.65, 1.15])
+def test_every_tick_has_a_line_of_one_pixel(weather):
+    """Between the lanes of the lower part there is nothing else, but for the bound's dashes."""
+    predicted = predict(Settings(weather=weather))
+    row = read(Picture().draw(predicted, hide=True))[376]
+    lines = [x for x in range(84, 901) if (row[x] == (0xC2, 0xC2, 0xC2)).all()]
+    ends = [round(84 + 816 * n / (len(lines) - 1)) for n in range(len(lines))]
+    assert len(lines) >= 5 and lines == ends
+
+
 def test_a_still_has_twice_the_pixels():
     assert read(Picture(scale=2).draw(predict(Settings()))).shape == (872, 1840, 3)
+
+
+def test_a_batch_that_loses_stays_within_the_picture():
+    """Where parallel takes longer than one after the other, the axis is long enough for it."""
+    run = known_run(QUICK, slow=(0.0, 0.1, 0.2), fast=(0.0, 0.3, 0.6), each=0.1)
+    losing = predict(Settings(time=0, date=0, weather=0), OVERHEADS)
+    for predicted, measured in ((run.predicted, run), (losing, None)):
+        assert read(Picture().draw(predicted, measured)).shape == (436, 920, 3)
 
 
 def test_the_chart_draws_runs_and_prediction():
@@ -419,10 +554,10 @@ def test_everything_measured_comes_from_the_attempts(monkeypatch):
     """With results of made-up attempts, all bars and numbers are made up: no clock is read."""
     one = results(*(Attempt(100 * n, 100 * n + 100, "worker-1") for n in range(3)))
     many = results(*(Attempt(0, 100 * n, f"worker-{n}") for n in (1, 2, 3)))
-    monkeypatch.setattr(lab_module, "execute_sequential", lambda calls, *_, **__: one)
-    monkeypatch.setattr(lab_module, "execute_parallel", lambda calls, *_, **__: many)
-    monkeypatch.setattr(lab_module, "format_parallel_results", lambda results: [])
-    monkeypatch.setattr(lab_module, "_ask", fake_ask)
+    monkeypatch.setattr(run_module, "execute_sequential", lambda calls, *_, **__: one)
+    monkeypatch.setattr(run_module, "execute_parallel", lambda calls, *_, **__: many)
+    monkeypatch.setattr(run_module, "format_parallel_results", lambda results: [])
+    monkeypatch.setattr(run_module._Model, "ask", made_up_answers)
     lab = LatencyLab(workers=3)
     run = lab.run()
     assert run.seconds == (300, 300)
@@ -433,14 +568,10 @@ def test_everything_measured_comes_from_the_attempts(monkeypatch):
     assert lab.image.value == Picture().draw(run.predicted, run)
 
 
-def fake_ask(provider, messages, registry, stop):
-    reply = provider.reply({"messages": messages[:1], "tools": registry.to_wire()})
-    from types import SimpleNamespace
-
-    if len(messages) == 1:
-        return {"choices": [{"message": reply}]}, 0.0
-    message = SimpleNamespace(content="made up")
-    return SimpleNamespace(choices=[SimpleNamespace(message=message)]), 0.0
+def made_up_answers(model, messages, **options):
+    calls = {"choices": [{"message": {"content": None, "tool_calls": []}}]}
+    answer = SimpleNamespace(message=SimpleNamespace(content="made up", tool_calls=None))
+    return (calls, 0.0) if options or len(messages) == 1 else (SimpleNamespace(choices=[answer]), 0)
 
 
 class Held:
@@ -462,7 +593,7 @@ class Held:
 @pytest.fixture
 def held(monkeypatch):
     held = Held()
-    monkeypatch.setattr(lab_module, "run_for_real", held)
+    monkeypatch.setattr(background_module, "run_for_real", held)
     yield held
     held.release.set()
 
@@ -525,7 +656,7 @@ def test_stop_starts_no_further_call(monkeypatch):
         under_way.set()
         stop.wait(20)
 
-    monkeypatch.setitem(lab_module._SPEND, "waits", spend)
+    monkeypatch.setitem(tools_module._SPEND, "waits", spend)
     lab = LatencyLab(workers=2, cities=6, model=0)
     lab.run(wait=False)
     assert under_way.wait(20)
@@ -547,7 +678,7 @@ def test_stop_hangs_up_on_the_model():
     provider_latency = Settings(model=2.0)
 
     def tell(doing, done):
-        if doing == "asking the model":
+        if doing.startswith("asking"):
             asked.set()
         assert "after the other" not in doing
 
@@ -560,7 +691,7 @@ def test_a_failed_run_says_so_and_the_next_one_works(monkeypatch):
         raise OSError("no loopback")
 
     lab = LatencyLab(time=0, date=0, weather=0, model=0)
-    monkeypatch.setattr(lab_module, "run_for_real", broken)
+    monkeypatch.setattr(background_module, "run_for_real", broken)
     with pytest.raises(RuntimeError, match="no loopback"):
         lab.run()
     assert "no loopback" in lab.status.value
@@ -637,6 +768,15 @@ def test_a_challenge_is_solved(held, number, run):
 @pytest.mark.parametrize("number, run", NOT_PASSED)
 def test_a_challenge_stays_open(number, run):
     assert not CHALLENGES[number].solved_by(run)
+
+
+def test_a_message_about_other_settings_goes(held):
+    held.release.set()
+    lab = LatencyLab(**{name: getattr(QUICK, name) for name in Settings.__dataclass_fields__})
+    lab.run()
+    assert "Measured: 3.00" in lab.status.value
+    lab.controls["workers"].value = 5
+    assert lab.status.value == ""
 
 
 def test_a_conclusion_is_compared_with_ours():

@@ -1,8 +1,13 @@
 """The latency lab as a reader has it: in a real JupyterLab, moved by keyboard and mouse."""
 
+import contextlib
+import secrets
 import statistics
+import subprocess
+import sys
 import time
 
+import jlab
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -54,6 +59,26 @@ def open_cells(page, lab, name, *sources):
     open_lab(page, lab, name)
     run_all(page)
     page.wait_for_selector(".ptc-lab img.ptc-picture")
+
+
+@contextlib.contextmanager
+def serve_notebook_7(root, home):
+    """`jupyter notebook` instead of `jupyter lab`."""
+    command = [
+        *(sys.executable, "-m", "notebook", "--no-browser", "--allow-root"),
+        *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={root}"),
+        *(f"--IdentityProvider.token={(token := secrets.token_hex(16))}",),
+        "--JupyterNotebookApp.expose_app_in_browser=True",
+    ]
+    log = home / "notebook.log"
+    with log.open("w") as file:
+        server = subprocess.Popen(
+            command, cwd=root, env=jlab._environment(home, "light"), stdout=file, stderr=file
+        )
+    try:
+        yield jlab.Lab(jlab._address(server, home, log), token, root)
+    finally:
+        jlab._stop(server)
 
 
 @pytest.fixture
@@ -130,6 +155,38 @@ def test_a_real_run_shows_measured_bars(live, screenshots):
     live.screenshot(path=screenshots / "lab-measured.png")
 
 
+def test_a_run_by_keyboard_alone(live):
+    """From the first slider on, Tab leads to every control: a guess, a hidden prediction, a run."""
+    slider(live, "workers").focus()
+    live.keyboard.press("End")
+    live.get_by_text("3 calls on 16 workers").wait_for()
+    tab_to(live, live.get_by_label("guess the speedup"))
+    live.keyboard.type("3")
+    tab_to(live, live.get_by_label("hide the prediction until I run"))
+    live.keyboard.press("Space")
+    wait_for_words(live, "how long on 16 workers?")
+    tab_to(live, live.get_by_role("button", name="Run it for real"), "Shift+Tab")
+    live.keyboard.press("Enter")
+    live.get_by_text("You guessed 3 times").wait_for()
+    tab_to(live, live.get_by_label("start order"))
+    live.keyboard.press("ArrowDown")
+    wait_for_words(live, "how long on 16 workers?")
+    tab_to(live, live.get_by_label("your conclusion"))
+    live.keyboard.type("Until the slowest call binds.")
+    tab_to(live, live.get_by_role("button", name="Compare"))
+    live.keyboard.press("Enter")
+    live.get_by_text("One way to say it:").wait_for()
+
+
+def tab_to(page, control, key="Tab"):
+    """Press Tab until the control has the focus."""
+    for _ in range(30):
+        if control.evaluate("control => control === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"no {key} led to {control}")
+
+
 def test_a_challenge_is_solved(live):
     """A slow tool on two workers gains less than a tenth."""
     live.get_by_label("start order").select_option("longest first")
@@ -155,6 +212,30 @@ def test_the_page_lives_while_it_runs_and_stop_ends_it(live):
     live.get_by_text("Stopped.").wait_for(timeout=3000)
     live.get_by_text("0 runs,").wait_for()
     assert live.get_by_role("button", name="Stop").is_disabled()
+
+
+def test_it_works_in_notebook_7(browser, tmp_path, screenshots):
+    """By keyboard and with a real run in the other front end, which wants the arrow keys itself."""
+    page, errors = browser.new_page(viewport={"width": 1200, "height": 900}), []
+    root, home = tmp_path / "root", tmp_path / "home"
+    root.mkdir()
+    home.mkdir()
+    nb = new_notebook(metadata=build.METADATA, cells=[new_code_cell(LAB)])
+    nbformat.write(nb, root / "lab.ipynb")
+    with serve_notebook_7(root, home) as server:
+        page.goto(f"{server.url}/notebooks/lab.ipynb?token={server.token}")
+        page.wait_for_function(jlab._READY, timeout=60_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))  # it has one as it loads
+        run_all(page)
+        before = picture(page)
+        slider(page, "workers").press("ArrowLeft")
+        picture(page, other_than=before)
+        wait_for_words(page, "on 3 workers")
+        run_for_real(page)
+        wait_for_words(page, "measured on 3 workers")
+        page.screenshot(path=screenshots / "lab-notebook-7.png")
+        page.close()
+    assert errors == []
 
 
 def test_everything_has_a_name_and_a_contrast(live, page):
