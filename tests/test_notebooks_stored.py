@@ -23,7 +23,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from ptc import build
 
 NOTEBOOKS = build.notebooks()
-LAB = build.TOP / "notebooks" / "09_latency_lab.ipynb"
 
 # nbval can't compare what these leave behind, and each has a form that it can.
 FORBIDDEN = {
@@ -371,9 +370,9 @@ def test_a_sequential_executor_is_noticed(tmp_path):
     assert bad.returncode == 1 and "most calls at once: 1 of 3" in bad.stdout, bad.stdout
 
 
-@pytest.mark.skipif(not LAB.exists(), reason="there is no latency lab yet")
-def test_a_sequential_executor_is_noticed_in_the_lab(tmp_path):
-    path = Path(shutil.copy(LAB, tmp_path))
+@pytest.mark.parametrize("name", ["00_start_here", "03_run_them_together", "09_latency_lab"])
+def test_a_sequential_executor_is_noticed_in_the_notebooks(name, tmp_path):
+    path = Path(shutil.copy(build.TOP / "notebooks" / f"{name}.ipynb", tmp_path))
     bad = nbval(path, **sequential_kernels(tmp_path / "home"))
     assert bad.returncode == 1 and "Cell outputs differ" in bad.stdout, bad.stdout
 
