@@ -40,6 +40,14 @@ def registry():
     return ToolRegistry()
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A process that a script started in the background ignores Ctrl-C, and so would its tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def calls_of(*named):
     """Calls from names, or from pairs of name and arguments; their ids are c0, c1, …"""
     pairs = [(each, {}) if isinstance(each, str) else each for each in named]
