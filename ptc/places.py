@@ -5,8 +5,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .execute import Batch
-    from .retry import CallRun
+    from .batch import Batch
+    from .run import CallRun
 
 
 class Places:
