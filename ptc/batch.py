@@ -248,10 +248,11 @@ class Batch:
             self.starting -= lane is None
             while self.ready:
                 run = self.ready.popleft()
-                if run.result is None and self._has_place(run):
+                if run.result is None and (run.tool.places is None or self._has_place(run)):
                     run.lane = heapq.heappop(self.free_lanes) if lane is None else lane
                     self._note_start(run)
-                    self._start_workers()
+                    if lane is None:
+                        self._start_workers()
                     return run
             self._leave(lane)
             return None
@@ -270,8 +271,14 @@ class Batch:
     # In any thread that holds the lock.
 
     def _start_workers(self) -> None:
-        """A worker for each call that is ready, as long as there are lanes."""
-        while len(self.ready) > self.starting < len(self.free_lanes):
+        """A worker for each call that is ready, as long as there are lanes.
+
+        Each that takes its first call makes room for two more to start: many are soon at work, and
+        calls that take no time are done before threads have been woken for them in vain.
+        """
+        at_work = self.working - self.starting
+        most = min(len(self.ready), len(self.free_lanes), max(1, at_work))
+        while self.starting < most:
             try:
                 self._start_worker()
             except RuntimeError:
@@ -305,11 +312,11 @@ class Batch:
 
     def _has_place(self, run: CallRun) -> bool:
         places = run.tool.places
-        if places and not run.has_place:
+        if not run.has_place:
             run.has_place = places.take(run)
             if not run.has_place and places.stuck:
                 self._starve(run)
-        return places is None or run.has_place
+        return run.has_place
 
     def _starve(self, run: CallRun) -> None:
         """Wait for a place held by abandoned calls as long as the call might have run, no more."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .wire import WireFormat
 
 UNNAMED = "unnamed"  # stands where a call has no name: providers refuse an empty one
-_decode = json.JSONDecoder(parse_constant=int).decode  # int("NaN") raises: NaN is no JSON
+_decoder = json.JSONDecoder(parse_constant=int)  # int("NaN") raises: NaN is no JSON
 
 
 def as_sent(response: Any) -> Any:
@@ -67,12 +67,20 @@ def read_arguments(sent: Any) -> tuple[dict[str, Any], str | None]:
     why, value = "", {} if sent is None else sent
     try:
         if isinstance(sent, str):
-            value = _decode(sent) if sent.strip() else {}
+            value = _parse(sent)
     except (ValueError, RecursionError) as error:
         why = f" ({quote(error)})"
     if isinstance(value, dict):
         return value, None
     return {}, f"no JSON object: {quote(sent)}{why}; send the arguments as one JSON object"
+
+
+def _parse(text: str) -> Any:
+    if text.startswith("{"):  # as nearly all do: `decode` first looks for white space
+        value, end = _decoder.raw_decode(text)
+        if end == len(text):
+            return value
+    return _decoder.decode(text) if text.strip() else {}
 
 
 def quote(sent: Any) -> str:
@@ -108,9 +116,10 @@ def faults(message: Any, calls: Sequence[ToolCall], wire: "WireFormat") -> Itera
             continue
         if wire.strict and entry.get(id_key) != call.id:
             yield entry, id_key, call.id, call.id
-        if text_at(entry, "type") == "custom":
+        kind = text_at(entry, "type")
+        if kind == "custom":
             continue
-        if wire.typed and not text_at(entry, "type"):
+        if wire.typed and not kind:
             yield entry, "type", "function", call.id
         if body is None or (wire.typed and body is entry):  # no function, or a flat call
             arguments = to_json(call.arguments) if as_text else call.arguments

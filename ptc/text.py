@@ -22,7 +22,8 @@ def to_json(value: object) -> str:
     Dates become ISO text, sets and tuples lists, bytes text (URL-safe base64 where they are no
     UTF-8), NaN and infinities text, models and dataclasses objects; anything else its ``str()``.
     """
-    text = _by_the_first(value, _encode, _encode_more, _encode_parts)
+    encode = int.__repr__ if type(value) is int else _encode  # which sets up an encoder each time
+    text = _by_the_first(value, encode, _encode_more, _encode_parts)
     return text if text.isascii() else without_surrogates(text)
 
 
