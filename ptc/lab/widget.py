@@ -31,6 +31,7 @@ from .prediction import Prediction, predict
 from .real_run import Run
 from .settings import SCENARIOS, Settings
 
+_BLINK = 0.05  # seconds after a picture, in which the table and the turns follow
 _REST = 0.4  # seconds without a change, after which the chart follows
 
 
@@ -46,6 +47,7 @@ class LatencyLab(widgets.VBox):
         self._picture, self._background = Picture(), Background(self._hear)
         self._failure, self._guess_made = "", None
         self._held, self._calls = False, 0  # of the run under way, both ways
+        self._numbers_due = False
         self._rest_due: asyncio.TimerHandle | None = None
         self.history: list[Run] = []
         self.solved: set[int] = set()
@@ -220,12 +222,12 @@ class LatencyLab(widgets.VBox):
     def _changed(self, _: Any = None) -> None:
         if self._held:
             return
-        self._show()
+        self._show_picture()
         if not self.running and self.measured is None:
             self.status.value = ""  # it was about other settings
         known = {settings: name for name, settings in SCENARIOS.items()}
         self.scenarios.value = known.get(self.settings, OWN)
-        self._show_rest_soon()
+        self._show_the_others_soon()
 
     def _begin(self) -> None:
         self._failure, self._guess_made = "", self._guessed()
@@ -287,17 +289,27 @@ class LatencyLab(widgets.VBox):
         )
 
     def _show(self) -> None:
-        predicted, run = self.predicted, self.measured
-        self.image.value = self._picture.draw(predicted, run, self._hidden)
-        self.numbers.value = table(predicted, run, self._hidden)
-        self.turns.value = turns(predicted, run, self._hidden)
+        self._show_picture()
+        self._show_numbers()
 
-    def _show_rest_soon(self) -> None:
-        """Once the sliders rest: the picture goes first."""
+    def _show_picture(self) -> None:
+        self.image.value = self._picture.draw(self.predicted, self.measured, self._hidden)
+
+    def _show_numbers(self) -> None:
+        self._numbers_due = False
+        about = self.predicted, self.measured, self._hidden
+        self.numbers.value, self.turns.value = table(*about), turns(*about)
+
+    def _show_the_others_soon(self) -> None:
+        """The picture goes first: while the browser lays text out, it paints nothing."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
+            self._show_numbers()
             return self._show_rest()
+        if not self._numbers_due:
+            self._numbers_due = True
+            loop.call_later(_BLINK, self._show_numbers)
         if self._rest_due is not None:
             self._rest_due.cancel()
         self._rest_due = loop.call_later(_REST, self._show_rest)
