@@ -11,7 +11,7 @@ from ..refusals import Refused, check_request
 from ..scripts import call as asked
 from ..text import describe, explain, shorten
 from ..wire import format_parallel_results
-from . import Exercise, NotAttempted, Wrong
+from . import Exercise, NotAttempted, Wrong, quiz
 
 Message = dict[str, Any]
 
@@ -396,10 +396,21 @@ def _value(function: Callable[..., Any], told: str, *args: Any) -> Any:
     try:
         value = function(*args)
     except Exception as error:
-        raise Wrong(f"for {told} it raised {shorten(explain(error), 300)}.") from error
+        raise Wrong(f"for {told} it raised {shorten(explain(error), 300)}.{_aid(error)}") from error
     if value is None:
         raise NotAttempted
     return value
+
+
+def _aid(error: Exception) -> str:
+    """What to do about an error that the notebook's text leads into."""
+    if isinstance(error, AttributeError) and isinstance(error.obj, ToolResult):
+        return " A result has .call and .content; the id is its call's, result.call.id."
+    if isinstance(error, TypeError) and "assistant_message()" in str(error):
+        return " It takes the reply and its calls: assistant_message(response, calls)."
+    if isinstance(error, TypeError) and "'ToolCall' object" in str(error):
+        return " run takes the list of calls, not a single one."
+    return ""
 
 
 def _short(value: Any) -> str:
@@ -473,6 +484,31 @@ EXERCISES = {
             def fool(messages):
                 return [messages[0]] * len(messages)
         """,
+        required=False,
+    ),
+    "05.4": Exercise(
+        title="which one gets through",
+        judge=quiz(
+            right="d",
+            wrong={
+                "a": "the user speaks while y has no answer. An answer that comes later is too "
+                "late, and so is every other message until the history is mended.",
+                "b": "the model's own message is missing, and nobody has asked what these two "
+                "answer.",
+                "c": "x is answered twice. Two answers to one call are one too many, also where "
+                "every call has one.",
+            },
+        ),
+        notice=(
+            "The provider wants the model's message, and then one answer a call; among these it "
+            "takes any order. Keep the calls' order all the same: some models pair by position."
+        ),
+        hints=(
+            "Read each one from left to right. Has every call got its answer before anybody but a "
+            "tool speaks?",
+            "Count the answers to each call, and look for the message that asks.",
+        ),
+        solution='letter = "d"',
         required=False,
     ),
 }

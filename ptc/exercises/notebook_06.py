@@ -115,7 +115,9 @@ def _check_result(told: str, got: Any, output: Any) -> None:
         raise Wrong(f"{told} gives the id {got.get('id')!r}; it should be the call's own, {_ID!r}.")
     if output is not _FAILS:
         if got["success"] is not True or got.get("output", _FAILS) != output:
-            raise Wrong(f"{told} gives {got!r}, and the tool had returned {output!r}.")
+            way = " Its error says that the code around the tool went wrong, not the tool."
+            why = way if got["success"] is False else ""
+            raise Wrong(f"{told} gives {got!r}, and the tool returns {output!r}.{why}")
         return
     if got["success"] is not False:
         raise Wrong(f"{told} gives {got!r}: that is no success.")
@@ -409,6 +411,26 @@ def _keeps_to_the_bound(summarise: Callable[..., Any]) -> None:
             )
 
 
+# --- 06.4: how many turns ----------------------------------------------------------------------
+
+
+def _turns(number: Any) -> None:
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise Wrong(f"{shorten(repr(number), 60)} is no number; count the model's replies.")
+    if number <= 1:
+        raise Wrong(f"not {number}: the first reply only asks. Words come when answers are read.")
+    if number == 2:
+        raise Wrong(
+            "not 2: that would do if both calls of the first turn succeeded. When add_item looks "
+            "for the list, 0.1 s after the start, where is create_list?"
+        )
+    if number != 3:
+        raise Wrong(
+            f"not {number}: create_list does succeed, only later. The second turn adds the item "
+            "to a list that is there, and nothing is left to repeat."
+        )
+
+
 EXERCISES = {
     "06.1": Exercise(
         title="one result a call",
@@ -497,6 +519,17 @@ EXERCISES = {
                         )
                 return "\\n".join(lines)
         """,
+        required=False,
+    ),
+    "06.4": Exercise(
+        title="predict the turns",
+        judge=_turns,
+        notice="One to ask for both, one to add the item again, one to answer in words.",
+        hints=(
+            "create_list takes 0.2 s, add_item looks after 0.1 s. What does add_item find?",
+            "Count: the turn that asks for both, the turn after an error, the turn in words.",
+        ),
+        solution="turns = 3",
         required=False,
     ),
 }

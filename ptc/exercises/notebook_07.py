@@ -20,26 +20,49 @@ def _must_be_a_function(answer: Any) -> None:
 
 # --- 07.1: a deadline that keeps what is done
 
-_TIMEOUT = 0.04  # seconds for a batch in which one call hangs
-_SHORT = 0.01  # the same where all hang
-_MANY = 50  # that hang: with timeouts one after the other half a second
-_STEPS = 20  # of 0.01 s, after which we let go of them
+_TIMEOUT = 0.02  # seconds for a batch in which one call hangs
+_SHORT = 0.005  # the same where all hang
+_MANY = 400  # that hang: with timeouts one after the other 2 s
+_STEP = 0.005  # seconds of one of our waits
+_STEPS = 100  # after which we let go of them
 _LONG = 5.0  # seconds that nobody needs who does it right
 _CITIES = ("Paris", "Tokyo", "Lima")
 _FORECASTS = {"Paris": "light rain", "Tokyo": "", "Lima": "fog"}  # an empty text is an answer
+
+
+class _Watched(Future):
+    """A future that lets go of a hung pool as soon as somebody waits for it too long."""
+
+    def __init__(self, pool: "_HangingPool") -> None:
+        super().__init__()
+        self._pool = pool
+
+    def result(self, timeout: float | None = None) -> Any:
+        if timeout is None and not self.done():
+            self._pool.give_up()
+        try:
+            return super().result(timeout)
+        except TimeoutError:
+            self._pool.waited += max(0, timeout or 0)
+            if self._pool.waited > 2.5 * _TIMEOUT:
+                self._pool.give_up()
+            raise
 
 
 class _HangingPool(Executor):
     """A thread a job. ``submit`` returns when the job has ended, or hangs, as some cities do.
 
     So which jobs are done at the deadline is no luck. ``release`` lets go of those that hang.
+    Where all hang, none gets a thread: nothing would run in it.
     """
 
     def __init__(self, hung: Sequence[str], calls: int) -> None:
         self.hung, self.calls, self.submitted = hung, calls, 0
-        self.left_waiting = False
+        self.left_waiting = self.closed = self.gave_up = False
+        self.waited = 0.0  # seconds of timeouts that were over, one after the other
         self.all_submitted, self._let_go = threading.Event(), threading.Event()
         self._settled = threading.Event()
+        self._without_thread: list[Future] = []
 
     def run(self, asked: ToolCall) -> str:
         city = asked.arguments["city"]
@@ -49,28 +72,42 @@ class _HangingPool(Executor):
         return _FORECASTS.get(city, city)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        future: Future = Future()
+        future = _Watched(self)
         future.set_running_or_notify_cancel()
+        if len(self.hung) == self.calls:
+            self._without_thread.append(future)
+        else:
+            self._start(future, lambda: fn(*args, **kwargs))
+        self.submitted += 1
+        if self.submitted == self.calls:
+            self.all_submitted.set()
+        return future
+
+    def _start(self, future: Future, job: Callable[[], Any]) -> None:
         self._settled = settled = threading.Event()
 
         def work() -> None:
             try:
-                future.set_result(fn(*args, **kwargs))
+                future.set_result(job())
             except BaseException as error:
                 future.set_exception(error)
             settled.set()
 
         threading.Thread(target=work, daemon=True).start()
         settled.wait(_LONG)
-        self.submitted += 1
-        if self.submitted == self.calls:
-            self.all_submitted.set()
-        return future
 
     def release(self) -> None:
         self._let_go.set()
+        while self._without_thread:
+            self._without_thread.pop().set_result("")
+
+    def give_up(self) -> None:
+        """Let go, because the caller would wait for ever or far beyond its deadline."""
+        self.gave_up = True
+        self.release()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.closed = True
         if wait and self.hung and not self._let_go.is_set():
             self.left_waiting = True
             self.release()
@@ -82,16 +119,16 @@ def _forecasts(cities: Sequence[str]) -> list[ToolCall]:
 
 def _deadline(runner: Callable[..., Any]) -> None:
     _must_be_a_function(runner)
-    _judge_all_done(runner, _HangingPool((), len(_CITIES)), _STEPS)
-    _judge_all_done(runner, StagedPool([2, 0, 1]), 10 * _STEPS)
+    _judge_all_done(runner, _HangingPool((), len(_CITIES)))
+    _judge_all_done(runner, StagedPool([2, 0, 1]))
     _judge_one_hung(runner, "Paris")
     _judge_all_hung(runner)
 
 
-def _judge_all_done(runner: Callable[..., Any], pool: Any, steps: int) -> None:
+def _judge_all_done(runner: Callable[..., Any], pool: Any) -> None:
     calls, run = _forecasts(_CITIES), _HangingPool((), 0).run
     told = f"three calls, none hangs, timeout={_LONG:g}: "
-    got, stuck = _outcome(lambda: runner(list(calls), run, pool, _LONG), steps)
+    got, stuck = _outcome(lambda: runner(list(calls), run, pool, _LONG))
     if isinstance(got, BaseException):
         raise Wrong(told + f"it raised {explain(got)}.") from got
     if got is None and not stuck:
@@ -129,6 +166,11 @@ def _judge_one_hung(runner: Callable[..., Any], hung: str) -> None:
     expected = [LATE if city == hung else _FORECASTS[city] for city in _CITIES]
     if got != expected:
         raise Wrong(told + _why_not(got, expected))
+    if pool.closed:
+        raise Wrong(
+            told + "the answers are right, and the pool is shut down. It is the caller's, whose "
+            "next batch needs it: leave it open."
+        )
 
 
 def _judge_all_hung(runner: Callable[..., Any]) -> None:
@@ -140,8 +182,8 @@ def _judge_all_hung(runner: Callable[..., Any]) -> None:
         raise Wrong(told + f"it raised {explain(got)}.") from got
     if stuck:
         raise Wrong(
-            told + f"after {_STEPS} waits of {_SHORT:g} s it still waits. Each one gets the whole "
-            "timeout anew, and they add up; fix one point in time for all."
+            told + "the deadline is long over, and it still waits. Each one gets the whole timeout "
+            "anew, and they add up; fix one point in time for all."
         )
     if got != [LATE] * len(cities):
         raise Wrong(told + f"it gives {shorten(repr(got), 80)}; {len(cities)} times {LATE!r}.")
@@ -151,14 +193,12 @@ def _hanging(
     runner: Callable[..., Any], calls: list[ToolCall], pool: _HangingPool, timeout: float
 ) -> tuple[Any, bool]:
     try:
-        return _outcome(lambda: runner(list(calls), pool.run, pool, timeout), _STEPS, pool)
+        return _outcome(lambda: runner(list(calls), pool.run, pool, timeout), pool)
     finally:
         pool.release()
 
 
-def _outcome(
-    job: Callable[[], Any], steps: int, pool: _HangingPool | None = None
-) -> tuple[Any, bool]:
+def _outcome(job: Callable[[], Any], pool: _HangingPool | None = None) -> tuple[Any, bool]:
     """What a job gives or raises, and whether it was stuck until the pool let go.
 
     It runs aside, in a thread that can be abandoned. Our patience begins when all is submitted,
@@ -175,12 +215,13 @@ def _outcome(
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     if pool:
-        _step(thread, 500, pool.all_submitted.is_set)
-    _step(thread, steps)
+        _step(thread, 1000, pool.all_submitted.is_set)
+    _step(thread, _STEPS)
     stuck = thread.is_alive()
     if stuck and pool:
         pool.release()
         thread.join(0.5)
+    stuck = stuck or bool(pool and pool.gave_up)
     return (box[0] if box else None), stuck
 
 
@@ -188,7 +229,7 @@ def _step(thread: threading.Thread, steps: int, enough: Callable[[], bool] = boo
     for _ in range(steps):
         if enough() or not thread.is_alive():
             return
-        thread.join(0.01)
+        thread.join(_STEP)
 
 
 def _why_not(got: Any, expected: list[str]) -> str:
@@ -425,13 +466,43 @@ def _judge_asked_again(pay_once: Callable[..., Any]) -> None:
         )
 
 
+# --- 07.4: how many attempts
+
+_ATTEMPTS = {
+    "get_forecast": (
+        2,
+        "A ConnectionError may pass, and a forecast may be asked for twice. The second attempt "
+        "succeeds, so there is no third.",
+    ),
+    "pay": (
+        1,
+        "It was registered with idempotent=False: its first attempt may have taken effect, so no "
+        "second is made.",
+    ),
+    "get_news": (
+        1,
+        "Its own timeout covers all attempts together. When it is over the first one still runs, "
+        "and a second would run beside it.",
+    ),
+}
+
+
+def _attempts(guess: Any) -> None:
+    numbers = list(guess.values()) if isinstance(guess, dict) else guess
+    if not isinstance(numbers, list | tuple) or len(numbers) != len(_ATTEMPTS):
+        raise Wrong(f"{shorten(repr(guess), 60)} is no list of three numbers, such as [3, 3, 3].")
+    for number, (name, (expected, why)) in zip(numbers, _ATTEMPTS.items(), strict=True):
+        if not close(number, expected):
+            raise Wrong(f"not {shorten(repr(number), 40)} for {name}. {why}")
+
+
 EXERCISES = {
     "07.1": Exercise(
         title="a deadline that keeps what is done",
         judge=_deadline,
         notice=(
-            "Checked with no call, one call and all calls hanging: one wait for the whole batch "
-            "sets one deadline, and the list of futures still knows the order."
+            "Checked where no call hangs, where one does and where all do: one wait for the whole "
+            "batch sets one deadline, and the list of futures still knows the order."
         ),
         hints=(
             "Submit all calls first and keep the futures in a list, in request order.",
@@ -489,6 +560,17 @@ EXERCISES = {
             def pay_once(order, euros, bank, retry):
                 return retry(lambda: bank.pay(euros, key=order))
         """,
+        required=False,
+    ),
+    "07.4": Exercise(
+        title="predict the attempts",
+        judge=_attempts,
+        notice="Four attempts in all, where the textbook makes up to nine, and one payment.",
+        hints=(
+            "Ask two questions of each call: may its failure pass, and may its tool run twice?",
+            "The news doesn't raise; its own timeout ends the waiting. Is its attempt over then?",
+        ),
+        solution="attempts = [2, 1, 1]",
         required=False,
     ),
 }

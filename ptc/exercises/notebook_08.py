@@ -102,11 +102,11 @@ def _makespan_cases() -> list[tuple[list[float], int]]:
         ([0.5, 0.5, 0.5], 1),
         *((durations, workers) for durations in lists for workers in (2, 3, 4)),
         ([0.5, 0.25], 8),
-        ([], 3),
     ]
 
 
 _CASES = _makespan_cases()
+_EMPTY: tuple[list[float], int] = ([], 3)
 
 
 def _makespan(model: Callable[..., Any]) -> None:
@@ -117,6 +117,8 @@ def _makespan(model: Callable[..., Any]) -> None:
             on = "1 worker" if workers == 1 else f"{workers} workers"
             told = f"for {durations} on {on} it gives {shorten(repr(seconds), 80)}, not {expected}."
             raise Wrong(f"{told} {_why_not_makespan(got, seconds, durations, workers)}")
+    if not close(none := call(model, *_EMPTY), 0):
+        raise Wrong(f"for no calls it gives {shorten(repr(none), 80)}, not 0: they end at once.")
 
 
 def _why_not_makespan(got: list, seconds: Any, durations: list[float], workers: int) -> str:
@@ -125,8 +127,6 @@ def _why_not_makespan(got: list, seconds: Any, durations: list[float], workers: 
     for wrong_model, why in _MODELS:
         if all(close(g, wrong_model(*case)) for g, case in zip(got, _CASES, strict=True)):
             return why
-    if not durations:
-        return "No calls end at once."
     longest = max(durations)
     graham = sum(durations) / workers + (1 - 1 / workers) * longest
     if seconds > graham:
@@ -139,7 +139,52 @@ def _why_not_makespan(got: list, seconds: Any, durations: list[float], workers: 
     return "Follow the workers on paper: who is free first takes the next call."
 
 
-# --- 08.2: workers under a rate limit --------------------------------------------------------
+# --- 08.2: predict a rate limit ---------------------------------------------------------------
+
+_DOOR, _INSIDE, _NINE, _ON = 0.1, 0.25, 9, (2, 3, 6)
+
+
+def _let_in(workers: int) -> float:
+    """Seconds until the last of the nine is out, where one is let in at a time."""
+    out: list[float] = []
+    for number in range(_NINE):
+        free = out[number - workers] if number >= workers else 0.0
+        door = out[-1] - _INSIDE + _DOOR if out else 0.0
+        out.append(max(free, door) + _INSIDE)
+    return out[-1]
+
+
+def _service(guess: Any) -> None:
+    numbers = isinstance(guess, list | tuple) and all(isinstance(g, int | float) for g in guess)
+    if not numbers or len(guess) != len(_ON):
+        raise Wrong(f"{shorten(repr(guess), 60)} is no list of three numbers, such as [9, 9, 9].")
+    for seconds, workers in zip(guess, _ON, strict=True):
+        if abs(seconds - _let_in(workers)) > 0.051:
+            raise Wrong(f"not {seconds:g} s on {workers}. {_why_not_seconds(seconds, workers)}")
+
+
+def _why_not_seconds(seconds: float, workers: int) -> str:
+    if abs(seconds - math.ceil(_NINE / workers) * _INSIDE) < 0.051:
+        return (
+            f"That is {math.ceil(_NINE / workers)} rounds of {_INSIDE} s, as if nobody had to wait "
+            "at the door."
+        )
+    if abs(seconds - (_NINE - 1) * _DOOR) < 0.026:
+        return f"At 0.8 s the ninth is let in, at the earliest; its answer takes {_INSIDE} s more."
+    if seconds < _let_in(workers):
+        return "The ninth is let in at 0.8 s at the earliest, and each answer takes 0.25 s."
+    if workers == _ON[0]:
+        return (
+            "Two workers: the first two are let in at 0.0 and 0.1 s. The third comes when the "
+            "first is out, at 0.25 s. Go on from there."
+        )
+    return (
+        f"With {workers} workers somebody stands at the door whenever it opens, so one is let in "
+        "every 0.1 s. When is the ninth let in, and when is it out?"
+    )
+
+
+# --- 08.3: workers under a rate limit --------------------------------------------------------
 
 _RATES = [  # calls a minute, seconds a call, calls in the batch, workers; exact in binary
     (600, 0.5, 400, 5),
@@ -194,7 +239,7 @@ def _why_not_workers(got: Any, per_minute: int, seconds: float, calls: int, expe
     return f"rate × latency is {busy:g}: so many calls are on their way at a time."
 
 
-# --- 08.3: two calls that race ---------------------------------------------------------------
+# --- 08.4: two calls that race ---------------------------------------------------------------
 
 _PATIENCE = 0.15  # seconds until we believe that the other call is kept out by a lock of their own
 _START, _FIRST, _SECOND = 100, 30, 12
@@ -387,9 +432,9 @@ EXERCISES = {
         title="write the makespan model",
         judge=_makespan,
         notice=(
-            f"Checked on {len(_CASES)} batches. None of them went above Graham's bound, total / "
-            "workers + (1 - 1 / workers) × longest: who never idles while a call waits stays "
-            "below twice the best."
+            f"Checked on {len(_CASES) + 1} batches. None of them went above Graham's bound, "
+            "total / workers + (1 - 1 / workers) × longest: who never idles while a call waits "
+            "stays below twice the best."
         ),
         hints=(
             "Keep one number for each worker: when is it free again? All begin with 0.",
@@ -407,6 +452,21 @@ EXERCISES = {
         """,
     ),
     "08.2": Exercise(
+        title="predict a rate limit",
+        judge=_service,
+        notice=(
+            "1.25 s on two. On three and on six the door alone counts: the ninth is let in at "
+            "0.8 s and is out at 1.05 s."
+        ),
+        hints=(
+            "Write down when each call is let in: 0.1 s after the one before, and only if a worker "
+            "is free to stand there.",
+            "On two workers, calls are let in at 0.0, 0.1, 0.25, 0.35, 0.5, … On six, every 0.1 s.",
+        ),
+        solution="my_seconds = [1.25, 1.05, 1.05]",
+        required=False,
+    ),
+    "08.3": Exercise(
         title="choose workers under a rate limit",
         judge=_rate,
         notice=(
@@ -427,7 +487,7 @@ EXERCISES = {
         """,
         required=False,
     ),
-    "08.3": Exercise(
+    "08.4": Exercise(
         title="two deposits, none lost",
         judge=_race,
         notice=(

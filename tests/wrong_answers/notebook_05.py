@@ -213,6 +213,15 @@ def changes_in_place(messages):
     messages[0]["content"] = "?"
 
 
+def without_the_call(message, results):
+    return [message, *({"role": "tool", "tool_call_id": result.id} for result in results)]
+
+
+def runs_a_call(history, ask, run):
+    calls = extract_parallel_calls(ask(history))
+    return [run(call) for call in calls]
+
+
 WRONG = {
     "05.1": [
         (numbered_and_rebuilt, "comes back with other ids"),
@@ -234,6 +243,7 @@ WRONG = {
         (lambda message, results: [message, *results], "each one is a dict"),
         (lambda message, results: message, "give a list of messages"),
         (lambda message, results: [], "the model's own one is always due"),
+        (without_the_call, "the id is its call's, result.call.id"),
         (lambda message: [message], "TypeError"),
         ("build", "give the function itself"),
     ],
@@ -254,6 +264,8 @@ WRONG = {
         (shouts, "it should be"),
         (asks_nobody, "without having asked the model"),
         (loses_reasoning, "reasoning_content is gone"),
+        (lambda h, ask, run: assistant_message(ask(h)), "takes the reply and its calls"),
+        (runs_a_call, "run takes the list of calls"),
         (lambda history, ask: ask(history), "TypeError"),
     ],
     "05.3": [
@@ -265,5 +277,11 @@ WRONG = {
         (changes_in_place, "changes the list, and gives None"),
         (lambda messages: False, "give a list of messages"),
         (lambda messages: messages[5], "IndexError"),
+    ],
+    "05.4": [
+        ("a", "the user speaks while y has no answer"),
+        ("B", "the model's own message is missing"),
+        ("c", "x is answered twice"),
+        ("both", "none of the choices"),
     ],
 }

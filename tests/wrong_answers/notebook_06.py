@@ -89,6 +89,14 @@ def list_taken_for_none(item, functions):
         return answered(item, success=False, error=repr(error))
 
 
+def call_as_an_object(item, functions):
+    try:
+        function = functions[item.function.name]
+        return answered(item, success=True, output=function(**json.loads(item.function.arguments)))
+    except BaseException as error:
+        return answered(item, success=False, error=repr(error))
+
+
 def nothing_for_a_failure(item, functions):
     try:
         return answered(item, success=True, output=ran(item, functions))
@@ -315,7 +323,8 @@ WRONG = {
         (without_id, "it should be the call's own"),
         (output_alone, "give a dict with id"),
         (error_as_output, "that is no success"),
-        (falsy_is_failure, "the tool had returned 0"),
+        (falsy_is_failure, "the tool returns 0"),
+        (call_as_an_object, "the code around the tool went wrong"),
         ({"success": True}, "give the function itself"),
         (lambda item: item, "TypeError"),
     ],
@@ -356,5 +365,11 @@ WRONG = {
         (cut_from_behind, "at its begin is lost"),
         (cut_then_hidden, "half a secret is left"),
         (lambda results: results[1].error, "it raised IndexError"),
+    ],
+    "06.4": [
+        (1, "the first reply only asks"),
+        (2, "if both calls of the first turn succeeded"),
+        (4, "nothing is left to repeat"),
+        ("3", "is no number"),
     ],
 }

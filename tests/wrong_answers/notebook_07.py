@@ -23,6 +23,13 @@ def waits_in_the_block(calls, run, pool, timeout):
     return answers
 
 
+def closes_the_pool(calls, run, pool, timeout):
+    futures = [pool.submit(run, call) for call in calls]
+    done, _ = wait(futures, timeout=timeout)
+    pool.shutdown(wait=False)
+    return [f.result() if f in done else LATE for f in futures]
+
+
 def timeouts_that_stack_up(calls, run, pool, timeout):
     answers = []
     for future in [pool.submit(run, call) for call in calls]:
@@ -247,6 +254,7 @@ WRONG = {
     "07.1": [
         (raises, "with it go the two answers"),
         (waits_in_the_block, "a with block does that too"),
+        (closes_the_pool, "the pool is shut down"),
         (timeouts_that_stack_up, "and they add up"),
         (waits_that_stack_up, "and they add up"),
         (loses_what_comes_after, "that was there in time is lost"),
@@ -299,5 +307,12 @@ WRONG = {
         (says_paid, "Give the bank's receipt"),
         (hopes, "the bank's answer is 'receipt 1'"),
         (never_pays, "made the payments []"),
+    ],
+    "07.4": [
+        ([3, 3, 3], "so there is no third"),
+        ([1, 1, 1], "not 1 for get_forecast"),
+        ([2, 2, 1], "registered with idempotent=False"),
+        ((2, 1, 3), "a second would run beside it"),
+        (4, "is no list of three numbers"),
     ],
 }

@@ -229,12 +229,28 @@ WRONG = {
         (last_ones_finish, "the last call in the list ends"),
         (lambda durations, workers: round(in_order(durations, workers), 1), "on paper"),
         (busiest_takes_the_next, "keeps a worker idle"),
-        (lambda durations, workers: in_order(durations, workers) if durations else 1, "end at on"),
+        (
+            lambda durations, workers: in_order(durations, workers) if durations else 1,
+            "they end at on",
+        ),
+        (
+            lambda durations, workers: max(max(durations), sum(durations) / workers),
+            "That is the lower bound. It says",
+        ),
         (the_list, "Give one number"),
         (no_default, "for [], 3 it raised ValueError"),
         (0.5, "give the function itself"),
     ],
     "08.2": [
+        ([1.25, 0.75, 0.5], "3 rounds of 0.25 s"),
+        ([1.25, 1.05, 0.8], "its answer takes 0.25 s more"),
+        ([0.9, 1.05, 1.05], "0.8 s at the earliest, and"),
+        ([1.15, 1.15, 1.15], "0.8 s at the earliest, and"),
+        ([1.5, 1.05, 1.05], "The third comes when the first is out"),
+        ([1.25, 1.05, 1.25], "somebody stands at the door"),
+        (1.25, "is no list of three numbers"),
+    ],
+    "08.3": [
         (lambda per_minute, seconds, calls: calls, "all start at once"),
         (lambda rate, seconds, calls: min(calls, math.ceil(rate * seconds)), "60 seconds make"),
         (lambda rate, seconds, calls: min(calls, max(1, int(rate * seconds / 60))), "round up to"),
@@ -247,7 +263,7 @@ WRONG = {
         (lambda rate, seconds, calls: 0, "one at least"),
         (lambda rate, seconds, calls: "5", "Give a number of workers"),
     ],
-    "08.3": [
+    "08.4": [
         (racing, "Both calls read 100"),
         (in_one_line, "Both calls read 100"),
         (no_lock_at_all, "Both calls read 100"),
