@@ -29,8 +29,9 @@ TOP = Path(__file__).parents[1]
 
 # A run for the record asks no real model and no real service, and draws where it always draws.
 CLEARED = (
-    *("PTC_MODEL", "PTC_LIVE", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID"),
-    *("OPENAI_PROJECT_ID", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"),
+    *("PTC_MODEL", "PTC_ANTHROPIC_MODEL", "PTC_LIVE"),
+    *("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"),
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"),
     *("GEMINI_API_KEY", "GOOGLE_API_KEY", "OLLAMA_HOST", "MPLBACKEND"),
 )
 METADATA = {

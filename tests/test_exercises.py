@@ -1,6 +1,7 @@
 """Exercise checks: right answers pass every time, each known mistake is told what is wrong."""
 
 import json
+import re
 from importlib import import_module
 from textwrap import dedent
 
@@ -116,11 +117,39 @@ def test_an_unknown_exercise_names_the_known_ones(number):
 
 
 def test_every_exercise_stands_unattempted_in_its_notebook():
-    stored = {path.name[:2]: nbformat.read(path, as_version=4) for path in notebooks()}
+    stored = {path: nbformat.read(path, as_version=4) for path in notebooks()}
+    homes = {}
     for number in KNOWN:
-        cells = [c for c in stored[number[:2]].cells if f'check("{number}"' in c.source]
-        assert len(cells) == 1, number
-        assert "not attempted yet" in cells[0].outputs[0].text
+        checks = [
+            (path, cell)
+            for path, nb in stored.items()
+            for cell in nb.cells
+            if f'check("{number}"' in cell.source
+        ]
+        assert len(checks) == 1, number
+        ((path, cell),) = checks
+        assert "not attempted yet" in cell.outputs[0].text
+        assert homes.setdefault(number[:2], path) == path, f"{number} stands in {path.name}"
+        assert path.parent.name == "further" or path.name.startswith(number[:2])
+
+
+def test_every_check_in_a_notebook_is_an_exercise():
+    sources = [c.source for p in notebooks() for c in nbformat.read(p, as_version=4).cells]
+    asked = {number for text in sources for number in re.findall(r'\bcheck\("(.+?)"', text)}
+    assert asked == KNOWN.keys()
+
+
+def test_further_notebooks_keep_their_progress_with_the_others(capsys, monkeypatch, tmp_path):
+    """One file for all: what is done there counts here."""
+    further = tmp_path / "notebooks" / "further"
+    further.mkdir(parents=True)
+    monkeypatch.delenv("PTC_PROGRESS")
+    monkeypatch.chdir(further)
+    assert "✓ 00.1" in told(capsys, "00.1", max)
+    monkeypatch.chdir(further.parent)
+    exercises.progress()
+    assert "00: 1 of 1" in capsys.readouterr().out
+    assert (further.parent / ".ptc-progress.json").exists() and not list(further.iterdir())
 
 
 def test_the_first_exercise_of_a_notebook_is_the_required_one():

@@ -168,6 +168,34 @@ def test_a_stored_notebook_is_written_one_way(path):
     assert path.read_text("utf-8") == build.text_of(nbformat.read(path, as_version=4))
 
 
+LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
+
+
+def dead_links(folder: Path, text: str) -> list[str]:
+    """The relative links of a Markdown text that lead to no file."""
+    return [link for link in LINK.findall(text) if not (folder / link).exists()]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_lead_to_files(path):
+    cells = nbformat.read(path, as_version=4).cells
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    assert [link for text in texts for link in dead_links(path.parent, text)] == []
+
+
+def test_the_readmes_links_lead_to_files_and_it_names_every_notebook():
+    text = (build.TOP / "README.md").read_text("utf-8")
+    assert dead_links(build.TOP, text) == []
+    named = set(LINK.findall(text))
+    assert {path.relative_to(build.TOP).as_posix() for path in NOTEBOOKS} <= named
+
+
+def test_a_dead_link_is_noticed(tmp_path):
+    (tmp_path / "here.md").touch()
+    text = "[a](here.md), [b](here.md#part), [c](https://example.org/x), [d](#top), [e](gone.md)"
+    assert dead_links(tmp_path, text) == ["gone.md"]
+
+
 # --- the rules notice what they are for ------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 """Exercises in a notebook: ``check("00.1", my_answer)``, ``hint("00.1")``, ``solution("00.1")``.
 
 All three print and give nothing back. What is done is kept in a small file, ``.ptc-progress.json``
-in the notebook's folder (or where ``PTC_PROGRESS`` says); ``progress(forget=True)`` removes it.
+in the notebook's folder, or for those of ``further/`` beside the others' (or where
+``PTC_PROGRESS`` says); ``progress(forget=True)`` removes it.
 """
 
 import json
@@ -54,7 +55,9 @@ def check(number: str, answer: Any) -> None:
             raise NotAttempted
         exercise.judge(answer)
     except NotAttempted:
-        print(f"○ {number} {exercise.title}: not attempted yet.")
+        begun = getattr(getattr(answer, "__code__", None), "co_names", ())
+        told = "it gives None so far; does it return its answer?" if begun else "not attempted yet."
+        print(f"○ {number} {exercise.title}: {told}")
     except Wrong as wrong:
         print(f"✗ {number} {exercise.title}: {wrong}\n  Stuck? hint({number!r}) gives a hint.")
     else:
@@ -137,7 +140,9 @@ def _count(number: str) -> str:
 
 
 def _file() -> Path:
-    return Path(os.environ.get("PTC_PROGRESS") or ".ptc-progress.json")
+    here = Path.cwd()
+    folder = here.parent if here.name == "further" else here
+    return Path(os.environ.get("PTC_PROGRESS") or folder / ".ptc-progress.json")
 
 
 def _done() -> set[str]:

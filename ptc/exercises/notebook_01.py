@@ -1,13 +1,15 @@
 """The exercises of notebook 01."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from ..calls import ToolCall
-from . import Exercise, NotAttempted, Wrong, call
+from ..text import shorten
+from . import Exercise, NotAttempted, Wrong, call, close
 
 _TIME = ("call_7", "get_time", {"city": "Paris"})
 _DATE = ("call_8", "get_date", {"city": "Paris"})
@@ -233,7 +235,23 @@ def _why_anthropic(reply: Reply, got: list) -> str:
     return ""
 
 
-# --- what all three share --------------------------------------------------------------------
+# --- 01.4: how many calls survive -----------------------------------------------------------
+
+
+def _survivors(answer: Any) -> None:
+    wrong = {
+        1: "the first text is read, that is true; but the list is given back only when it is "
+        "whole, and the second text ends the function before that",
+        2: "for that, each text would need a try of its own. Here one error ends the whole list",
+        3: "for that, the second text would have to be read, and it ends in the middle of a word",
+    }
+    if close(answer, 0):
+        return
+    why = [text for number, text in wrong.items() if close(answer, number)]
+    raise Wrong(f"not {shorten(repr(answer), 40)}: {(why or ['give a number from 0 to 3'])[0]}.")
+
+
+# --- what all share --------------------------------------------------------------------
 
 
 def _calls_of(extract: Callable[..., Any], reply: Reply, first: bool) -> list:
@@ -248,7 +266,7 @@ def _calls_of(extract: Callable[..., Any], reply: Reply, first: bool) -> list:
         said = str(wrong).partition(" it raised ")[2]  # without the reply that it quotes
         if not said:
             raise
-        raise Wrong(f"for {reply.what} it raised {said}{_after(reply)}") from None
+        raise Wrong(f"for {reply.what} it raised {said}{_after(reply, said)}") from None
     if isinstance(got, ToolCall):
         raise Wrong(f"for {reply.what} it gives a single ToolCall; give a list of them.")
     if not isinstance(got, list):
@@ -264,7 +282,19 @@ def _calls_of(extract: Callable[..., Any], reply: Reply, first: bool) -> list:
     return got
 
 
-def _after(reply: Reply) -> str:
+def _after(reply: Reply, said: str) -> str:
+    if "'ChatCompletion' object is not subscriptable" in said:
+        return " The client's reply is an object: write response.choices[0].message, with dots."
+    if "FunctionToolCall' object has no attribute" in said:
+        return " Of a call, the name and the arguments stand in call.function."
+    if "dictionary update sequence" in said:
+        return " The arguments are a text: json.loads makes a dict of it, dict() does not."
+    if re.match("NameError: name '(true|false|null)'", said):
+        return " The text is JSON, not Python: json.loads reads it, and runs nothing."
+    if "'dict' object has no attribute" in said:
+        return " This reply is a dict: write reply['content'], with brackets."
+    if said.startswith("KeyError") and isinstance(reply.reply, dict):
+        return " Not every block is a call: look at its type before you read on."
     return "" if reply.calls else f" {_none(reply)}"
 
 
@@ -398,6 +428,17 @@ EXERCISES = {
                     if block["type"] == "tool_use"
                 ]
         """,
+        required=False,
+    ),
+    "01.4": Exercise(
+        title="predict how many survive",
+        judge=_survivors,
+        notice="The error ends the list before it is given back. Run the next cell and see.",
+        hints=(
+            "json.loads can't read the second text. What does it do then?",
+            "No try is around it: which line of the function still runs after that?",
+        ),
+        solution="survivors = 0",
         required=False,
     ),
 }

@@ -35,6 +35,8 @@ class _Clock:
 # In the first, each mistake below gives another number; the second has two runs in the middle.
 _RUNS = ([0.6, 0.4, 0.1, 0.5, 2.0, 0.3, 0.2], [0.8, 0.1, 0.2, 0.4], [0.7])
 
+_ITS_CLOCK = "call clock(), or hand it on, as in stopwatch(work, clock)"
+
 _MISTAKES: dict[str, Callable[[Sequence[float]], float]] = {
     "that is the upper one of the two runs in the middle; with an even n, the median is half-way "
     "between them": median_high,
@@ -72,7 +74,7 @@ def _median(median_seconds: Callable[..., Any]) -> None:
                 raise Wrong("it runs work(), and gives nothing back: return the median.") from None
             raise
         except Wrong as wrong:
-            if clock.runs or not callable(median_seconds):
+            if not callable(median_seconds):
                 raise
             raise Wrong(f"called with work, n={n} and clock, {_raised(wrong)}") from wrong
         told = f"for {n} runs of {', '.join(map(str, runs))} s "
@@ -81,14 +83,19 @@ def _median(median_seconds: Callable[..., Any]) -> None:
         if clock.runs != n:
             raise Wrong(f"{told}it calls work() {_times(clock.runs)}, and n is {n}.")
         if not clock.readings:
-            raise Wrong(f"{told}it never reads the clock that it was given: call clock().")
+            raise Wrong(f"{told}it never reads the clock that it was given: {_ITS_CLOCK}.")
         if not close(got, median(runs)):
             raise Wrong(f"{told}{_why_not_median(got, runs)}")
 
 
 def _raised(wrong: Wrong) -> str:
     """What was raised, without the addresses of the arguments."""
-    return "it" + str(wrong).partition(" it")[2]
+    said = "it raised " + str(wrong).partition(" it raised ")[2]
+    if "unsupported operand" in said and "'method'" in said:
+        return said + " clock is a function: clock() reads it."
+    if "object is not callable" in said:
+        return said + " Hand on the functions themselves: work() and clock() call them at once."
+    return said
 
 
 def _times(count: int) -> str:
@@ -102,6 +109,25 @@ def _why_not_median(got: Any, runs: Sequence[float]) -> str:
     why = [text for text, wrong in _MISTAKES.items() if close(got, wrong(runs))]
     why = why or ["sort them, and take the one in the middle"]
     return f"it gives {shown}, and {median(runs):.6g} is right: {why[0]}."
+
+
+def _mean(answer: Any) -> None:
+    wrong = {
+        0.02: "that is the median, and the best as well. The mean adds up all five, the slow one "
+        "too",
+        0.12: "that is half-way between the fastest and the slowest; the mean counts all five runs",
+        0.3: "that is all five together; share it out among them",
+        0.22: "that is the slowest run",
+        0.048: "the fast run counts four times, not once",
+        60: "that must be milliseconds; give seconds",
+    }
+    if close(answer, 0.06):
+        return
+    if not isinstance(answer, int | float):
+        raise Wrong(f"not {shorten(repr(answer), 40)}: give one number, without quotes.")
+    why = [text for number, text in wrong.items() if close(answer, number)]
+    why = why or ["add up four times 0.02 s and once 0.22 s, and divide by the number of runs"]
+    raise Wrong(f"not {shorten(repr(answer), 40)}: {why[0]}.")
 
 
 def _wait(add_wait: Callable[..., Any]) -> None:
@@ -214,6 +240,14 @@ EXERCISES = {
 
                 return registry
         """,
+        required=False,
+    ),
+    "02.3": Exercise(
+        title="predict the mean",
+        judge=_mean,
+        notice="Not one of the five runs takes that long. The next cell shows the others.",
+        hints=("Add up all five runs.", "Divide by five."),
+        solution="my_mean = 0.06",
         required=False,
     ),
 }

@@ -274,6 +274,35 @@ def _shown(bar: Bar) -> str:
     return f"({worker}, {start:.1f}, {end:.1f})"
 
 
+# --- 03.3: how far it can go ------------------------------------------------------------------
+
+
+def _limit(answer: Any) -> None:
+    if isinstance(answer, int | float) and 1.24 <= answer <= 1.3:
+        return
+    raise Wrong(f"not {shorten(repr(answer), 40)}: {_why_not_limit(answer)}.")
+
+
+def _why_not_limit(answer: Any) -> str:
+    wrong = {
+        2: "that is the speedup of the tools, and the user waits for the model as well",
+        2.4: "those are the seconds that are left; divide 3.0 by them",
+        0.6: "those are the seconds that are saved; divide the time before by the time after",
+        0.8: "that is the time after divided by the time before; turn it round",
+        0.25: "that is what is gained; as a number of times, count the answer itself as 1",
+        25: "that is what is gained, in per cent; give a number of times",
+        1: "0.6 s of waiting are gone, so something is gained",
+    }
+    if not isinstance(answer, int | float):
+        return "give a number, such as 1.5"
+    why = [text for number, text in wrong.items() if close(answer, number)]
+    if not why and 1.05 < answer <= 1.2:
+        why = ["that is what tools of 0.3 s bring; without any, a little more is gained"]
+    if not why and answer >= 3:
+        why = ["the tools take nothing, but the model still takes its two turns of 1.2 s"]
+    return (why or ["take the tools' 0.6 s from the 3.0 s; divide 3.0 s by what is left"])[0]
+
+
 EXERCISES = {
     "03.1": Exercise(
         title="run them together",
@@ -317,6 +346,17 @@ EXERCISES = {
                 (2, 0.2, 0.4),  # get_weather, Tokyo
             ]
         """,
+        required=False,
+    ),
+    "03.3": Exercise(
+        title="predict the limit",
+        judge=_limit,
+        notice="3.0 / 2.4: the model's two turns stay, whatever the tools do.",
+        hints=(
+            "How many of the 3.0 s are the model's?",
+            "The speedup is the time before, divided by the time after.",
+        ),
+        solution="limit = 3.0 / 2.4",
         required=False,
     ),
 }

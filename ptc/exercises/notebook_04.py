@@ -1,6 +1,8 @@
 """The exercises of notebook 04."""
 
+import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from itertools import permutations
 from typing import Any
 
@@ -29,6 +31,27 @@ _ONE_ID = _batch(
 )
 
 
+class _Pool(StagedPool):
+    """A stage that can't be stuck: a result asked for before all jobs are in is given at once."""
+
+    def __init__(self, order: Sequence[int]) -> None:
+        super().__init__(order)
+        self.asked_early = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        future = super().submit(fn, *args, **kwargs)
+        wait = future.result
+
+        def result(timeout: float | None = None) -> Any:
+            if self.submitted == len(self.order):
+                return wait(timeout)
+            self.asked_early = True
+            return fn(*args, **kwargs)
+
+        future.result = result
+        return future
+
+
 def _mend(runner: Callable[..., Any]) -> None:
     for calls in (_PLAIN, _TWO_CITIES, _ONE_ID):
         for order in permutations(range(len(calls))):
@@ -36,18 +59,26 @@ def _mend(runner: Callable[..., Any]) -> None:
 
 
 def _mend_once(runner: Callable[..., Any], calls: list[ToolCall], order: Sequence[int]) -> None:
-    pool = StagedPool(order)
+    pool = _Pool(order)
     got = call(runner, list(calls), _answer, pool)
     expected = [_answer(asked) for asked in calls]
-    if got == expected and pool.submitted == len(calls):
+    if got == expected and pool.submitted == len(calls) and not pool.asked_early:
         return
     finished = ", then ".join(f"{calls[n].name}({calls[n].arguments['city']})" for n in order)
     raise Wrong(f"finishing first {finished}, it gives {got!r}. {_why(got, expected, order, pool)}")
 
 
-def _why(got: Any, expected: list[str], order: Sequence[int], pool: StagedPool) -> str:
+def _why(got: Any, expected: list[str], order: Sequence[int], pool: _Pool) -> str:
+    if got == expected and pool.asked_early:
+        return (
+            "That is right, but slow: it asks for a .result() before all calls are submitted, so "
+            "each waits for the one before it. Submit all first."
+        )
     if got == expected:
-        return "That is right, but slow: give each job to pool.submit, so that they run together."
+        return (
+            "That is right, but this pool has got no job, so nothing runs together in it: give "
+            "each call to pool.submit."
+        )
     if not isinstance(got, list):
         return "Give a list of outputs, one for each call."
     if any(hasattr(item, "result") for item in got):
@@ -61,8 +92,18 @@ def _why(got: Any, expected: list[str], order: Sequence[int], pool: StagedPool) 
         return (
             "That is the order in which they finished. The first answer must be the first call's."
         )
-    if sorted(map(str, got)) == sorted(expected):
+    if len(got) == len(expected) and set(map(str, got)) < set(expected):
+        return (
+            "One answer stands twice, and one is lost: two calls share a name or an id. Only a "
+            "place in the list belongs to one call alone."
+        )
+    if got == sorted(expected):
         return "All answers are there, at the wrong places: sorting does not bring a place back."
+    if sorted(map(str, got)) == sorted(expected):
+        return (
+            "All answers are there, at the wrong places. (insert moves all that stand behind; "
+            "results[place] = … moves nothing.)"
+        )
     return f"It should be {expected!r}."
 
 
@@ -74,8 +115,21 @@ def _pairing(pair: Callable[..., Any]) -> None:
             {"role": "tool", "tool_call_id": asked.id, "content": output}
             for asked, output in zip(calls, outputs, strict=True)
         ]
-        if got != expected:
-            raise Wrong(_why_not_paired(got, expected, calls))
+        if _as_they_came(got, outputs) != expected:
+            raise Wrong(_why_not_paired(_as_they_came(got, outputs), expected, calls))
+
+
+def _as_they_came(got: Any, outputs: list[str]) -> Any:
+    """The messages, with the outputs themselves where their JSON is: both are right."""
+    if not isinstance(got, list) or not all(isinstance(item, dict) for item in got):
+        return got
+    plain = {json.dumps(output): output for output in outputs}
+    return [
+        item | {"content": plain.get(item["content"], item["content"])}
+        if isinstance(item.get("content"), str)
+        else item
+        for item in got
+    ]
 
 
 def _why_not_paired(got: Any, expected: list[dict], calls: list[ToolCall]) -> str:
@@ -92,7 +146,13 @@ def _why_not_paired(got: Any, expected: list[dict], calls: list[ToolCall]) -> st
     if ids != [item["tool_call_id"] for item in expected]:
         return told + f"the ids are {ids}; each message carries the id of its own call, call.id."
     contents = [item.get("content") for item in got]
-    if contents != [item["content"] for item in expected]:
+    due = [item["content"] for item in expected]
+    if contents != due and set(map(str, contents)) < set(due):
+        return told + (
+            f"the contents are {contents}: one stands twice, and one is lost. Two calls share a "
+            "name or an id, so go by place: zip(calls, outputs)."
+        )
+    if contents != due:
         return told + f"the contents are {contents}: an answer stands under another call's id."
     return told + f"it gives {got[0]!r} first; it should be {expected[0]!r}."
 

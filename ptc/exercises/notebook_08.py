@@ -4,7 +4,6 @@ import math
 import random
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -242,8 +241,9 @@ def _why_not_workers(got: Any, per_minute: int, seconds: float, calls: int, expe
 # --- 08.4: two calls that race ---------------------------------------------------------------
 
 _PATIENCE = 0.15  # seconds until we believe that the other call is kept out by a lock of their own
+_PAUSE = 0.25  # seconds for it to come in, at each line of the first
 _START, _FIRST, _SECOND = 100, 30, 12
-_DEADLINE = 2.0  # seconds for two deposits
+_DEADLINE = 5.0  # seconds for two deposits
 
 
 class _Stuck(Exception):
@@ -330,7 +330,7 @@ class _StagedAccount:
             self.lock.changed.notify_all()
             unsure = first and not self.one_at_a_time
             if unsure and not self.lock.changed.wait_for(self._other_is_held_up, _PATIENCE):
-                _slow_down(sys._getframe(1))
+                self._slow_down(sys._getframe(1))
         return balance
 
     @balance.setter
@@ -340,20 +340,20 @@ class _StagedAccount:
     def _other_is_held_up(self) -> bool:
         return len(self.readers) >= self._calls or bool(self.lock.waiting)
 
+    def _slow_down(self, frame: Any) -> None:
+        """Pause before each further line of a call: the other may wait for a lock of their own."""
 
-def _slow_down(frame: Any) -> None:
-    """Pause before each further line of a call, so that whoever waits for its own lock can go."""
+        def pause(where: Any, event: str, _: Any) -> Any:
+            if where is not frame:
+                return None
+            with self.lock.changed:
+                held_up = self.lock.changed.wait_for(self._other_is_held_up, _PAUSE)
+            if held_up or event == "return":
+                sys.settrace(None)
+            return None if held_up else pause
 
-    def pause(where: Any, event: str, _: Any) -> Any:
-        if where is not frame:
-            return None
-        if event == "return":
-            sys.settrace(None)
-        time.sleep(0.005)
-        return pause
-
-    frame.f_trace = pause
-    sys.settrace(pause)
+        frame.f_trace = pause
+        sys.settrace(pause)
 
 
 def _race(make: Callable[..., Any]) -> None:

@@ -85,8 +85,23 @@ def no_arguments(response):
     return [ToolCall(call.id, call.function.name) for call in asked(response)]
 
 
+def name_of_the_call(response):
+    return [ToolCall(call.id, call.name, {}) for call in asked(response)]
+
+
+def dict_of_text(response):
+    return [
+        ToolCall(call.id, call.function.name, dict(call.function.arguments))
+        for call in asked(response)
+    ]
+
+
 def as_a_dict_is_read(response):
     return [made(call) for call in response["choices"][0]["message"]["tool_calls"]]
+
+
+def as_python(response):
+    return [ToolCall(c.id, c.function.name, eval(c.function.arguments)) for c in asked(response)]
 
 
 # --- 01.2
@@ -192,6 +207,10 @@ def ends_in_tool_use(reply):
     return [used(block) for block in reply["content"] if block["type"].endswith("tool_use")]
 
 
+def all_but_text(reply):
+    return [used(block) for block in reply["content"] if block["type"] != "text"]
+
+
 def first_block(reply):
     return [used(reply["content"][0])]
 
@@ -234,6 +253,8 @@ def one_of_each(reply):
 
 WRONG = {
     "01.1": [
+        (name_of_the_call, "stand in call.function"),
+        (dict_of_text, "dict() does not"),
         (the_first_one, "take one and lose the others"),
         (one_call, "a single ToolCall"),
         (words_raise, "its tool_calls may be None"),
@@ -250,7 +271,8 @@ WRONG = {
         (unless_it_speaks, "may say something and ask for tools"),
         (by_finish_reason, "a certain tool was forced"),
         (no_arguments, "is right"),
-        (as_a_dict_is_read, "TypeError"),
+        (as_a_dict_is_read, "with dots"),
+        (as_python, "json.loads reads it, and runs nothing"),
         ([], "give the function itself"),
     ],
     "01.2": [
@@ -268,7 +290,9 @@ WRONG = {
     "01.3": [
         (with_a_name, "the provider has run it already"),
         (ends_in_tool_use, "the provider has run it already"),
-        (first_block, "KeyError"),
+        (first_block, "look at its type"),
+        (all_but_text, "look at its type"),
+        (lambda reply: reply.content, "with brackets"),
         (last_block, "take one and lose the others"),
         (all_but_the_text_before, "It asks for 3: get_weather, get_time, get_date"),
         (parsed_again, "an object already"),
@@ -276,5 +300,12 @@ WRONG = {
         (blocks_themselves, "as the provider wrote them"),
         (as_openai_sends_them, "blocks of type 'tool_use'"),
         (one_of_each, "some share a name"),
+    ],
+    "01.4": [
+        (1, "the first text is read"),
+        (2, "a try of its own"),
+        (3, "in the middle of a word"),
+        ("none", "give a number from 0 to 3"),
+        (29, "give a number from 0 to 3"),
     ],
 }

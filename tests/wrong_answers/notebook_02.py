@@ -8,6 +8,12 @@ from typing import Annotated
 from pydantic import Field
 
 
+def stopwatch(work, clock):
+    start = clock()
+    work()
+    return clock() - start
+
+
 def timed(work, n, clock):
     runs = []
     for _ in range(n):
@@ -27,6 +33,10 @@ def the_whole_loop(work, n, clock):
     for _ in range(n):
         work()
     return (clock() - start) / n
+
+
+def called_too_early(work, n, clock):
+    return median(stopwatch(work(), clock()) for _ in range(n))
 
 
 def start_read_once(work, n, clock):
@@ -183,8 +193,15 @@ def fails(registry, sleep):
     return registry
 
 
+def clock_not_called(work, n, clock):
+    start = clock
+    work()
+    return clock - start
+
+
 WRONG = {
     "02.1": [
+        (called_too_early, "Hand on the functions themselves"),
         (the_whole_loop, "one slow run moves it"),
         (of_all_runs(mean), "one slow run moves it"),
         (of_all_runs(min), "that is the best run"),
@@ -204,6 +221,7 @@ WRONG = {
         (lambda work, n, clock: timed(work, 1, clock)[0], "it calls work() once, and n is 7"),
         (lambda work, n, clock: clock() - clock(), "it never calls work()"),
         (lambda work, n, clock: median(timed(work, n, perf_counter)), "never reads the clock"),
+        (clock_not_called, "clock() reads it"),
         (nothing_back, "gives nothing back"),
         (lambda work, n, clock: work.median, "called with work, n=7 and clock, it raised"),
         (0.6, "give the function itself"),
@@ -228,5 +246,17 @@ WRONG = {
         (no_output, "and then returns None"),
         (fails, "wait fails: "),
         ("wait", "give the function itself"),
+    ],
+    "02.3": [
+        ("0.06", "one number, without quotes"),
+        ((0.06, 0.02), "one number, without quotes"),
+        (0.02, "that is the median"),
+        (0.12, "half-way between"),
+        (0.3, "share it out"),
+        (0.22, "that is the slowest run"),
+        (0.048, "counts four times"),
+        (60, "milliseconds"),
+        (0.05, "divide by the number of runs"),
+        ("0.06 s", "one number, without quotes"),
     ],
 }

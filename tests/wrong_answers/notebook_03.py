@@ -157,4 +157,17 @@ WRONG = {
         (0.4, "the right makespan"),
         (0.35, "not the makespan either"),
     ],
+    "03.3": [
+        (2, "the speedup of the tools"),
+        (2.4, "the seconds that are left"),
+        (0.6, "the seconds that are saved"),
+        (0.8, "turn it round"),
+        (0.25, "count the answer itself"),
+        (25, "in per cent"),
+        (1, "something is gained"),
+        (1.1, "tools of 0.3 s bring"),
+        (float("inf"), "its two turns of 1.2 s"),
+        (1.7, "take the tools' 0.6 s"),
+        ("1.25 times", "give a number"),
+    ],
 }

@@ -1,6 +1,7 @@
 """Wrong answers to the exercises of notebook 04."""
 
-from concurrent.futures import as_completed
+import json
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 
 def as_they_finish(calls, run, pool):
@@ -11,6 +12,24 @@ def as_they_finish(calls, run, pool):
 
 def one_after_the_other(calls, run, pool):
     return [run(call) for call in calls]
+
+
+def one_at_a_time(calls, run, pool):
+    return [pool.submit(run, call).result() for call in calls]
+
+
+def in_a_pool_of_its_own(calls, run, pool):
+    with ThreadPoolExecutor(3) as own:
+        return list(own.map(run, calls))
+
+
+def looked_up_by(key):
+    def runner(calls, run, pool):
+        futures = {pool.submit(run, call): key(call) for call in calls}
+        outputs = {futures[future]: future.result() for future in as_completed(futures)}
+        return [outputs[key(call)] for call in calls]
+
+    return runner
 
 
 def futures_themselves(calls, run, pool):
@@ -29,6 +48,13 @@ def keyed_by_name(calls, run, pool):
 
 def sorted_by_text(calls, run, pool):
     return sorted(pool.map(run, calls))
+
+
+def inserted(calls, run, pool):
+    results, futures = [], {pool.submit(run, call): n for n, call in enumerate(calls)}
+    for future in as_completed(futures):
+        results.insert(futures[future], future.result())
+    return results
 
 
 def last_first(calls, run, pool):
@@ -54,6 +80,15 @@ def look_up_by_name(calls, outputs):
     return [message(call.id, by_name[call.name]) for call in calls]
 
 
+def look_up_by_id(calls, outputs):
+    by_id = {call.id: json.dumps(output) for call, output in zip(calls, outputs, strict=True)}
+    return [message(call.id, by_id[call.id]) for call in calls]
+
+
+def backwards(calls, outputs):
+    return [message(call.id, output) for call, output in zip(calls, outputs[::-1], strict=True)]
+
+
 def number_the_ids(calls, outputs):
     return [message(f"call_{n}", output) for n, output in enumerate(outputs)]
 
@@ -72,11 +107,16 @@ def extra_key(calls, outputs):
 WRONG = {
     "04.1": [
         (as_they_finish, "the order in which they finished"),
-        (one_after_the_other, "right, but slow"),
+        (one_after_the_other, "this pool has got no job"),
+        (in_a_pool_of_its_own, "this pool has got no job"),
+        (one_at_a_time, "before all calls are submitted"),
+        (looked_up_by(lambda call: call.id), "One answer stands twice"),
+        (looked_up_by(lambda call: call.name), "One answer stands twice"),
         (futures_themselves, "the promise of a result"),
         (keyed_by_id, "one overwrote the other"),
         (keyed_by_name, "one overwrote the other"),
         (sorted_by_text, "sorting does not bring a place back"),
+        (inserted, "insert moves all that stand behind"),
         (last_first, "at the wrong places"),
         (a_dict, "Give a list of outputs"),
         (lambda calls, run, pool: ["?"] * len(calls), "It should be"),
@@ -90,7 +130,9 @@ WRONG = {
     ],
     "04.3": [
         (pair_by_name, "a dict holds one value a key"),
-        (look_up_by_name, "an answer stands under another call's id"),
+        (look_up_by_name, "one stands twice, and one is lost"),
+        (look_up_by_id, "one stands twice, and one is lost"),
+        (backwards, "an answer stands under another call's id"),
         (number_the_ids, "the id of its own call"),
         (name_as_id, "the id of its own call"),
         (extra_key, "it should be"),
