@@ -28,19 +28,9 @@ def execute_parallel(
     ``on_result`` is called in this thread for each result as it ends; ``progress`` shows a bar.
     An interrupt, or an exception in ``on_result``, cancels what hasn't started and comes through.
 
-    ``executor`` runs the calls elsewhere, with its own number of workers, and is left open:
-
-    ==========================  =====================  =====================  ====================
-    what holds                  our threads            another thread pool    other processes
-    ==========================  =====================  =====================  ====================
-    one answer a call, order    yes                    yes                    yes
-    a tool's timeout counts     from its start         from its start         from its start there
-    the batch's timeout         yes                    yes                    yes
-    context variables           a copy for each call   a copy for each call   none
-    times                       measured               measured               by its wall clock
-    an abandoned call frees     its worker             its worker             its worker
-    a killed worker             –                      –                      an error a call left
-    ==========================  =====================  =====================  ====================
+    ``executor`` runs the calls elsewhere, with its own number of workers, and is left open: another
+    thread pool, a process pool, loky's, Dask's ``client.get_executor()``. What holds on which is a
+    table at the top of :mod:`ptc.remote`.
 
     Raises:
         ValueError: ``max_workers`` is below 1, or ``timeout`` is negative.

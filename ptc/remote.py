@@ -2,91 +2,73 @@
 
 A start can't be seen from here, so a call's timeout travels with it and is kept where it runs. The
 caller's thread hands jobs over and takes results in; only text and plain results come back.
+
+===========================  ==============  ==============  ==============  ====================
+what holds                   our threads     other threads   processes       Dask
+===========================  ==============  ==============  ==============  ====================
+one answer a call, in order  yes             yes             yes             yes
+failures are isolated        yes             yes             yes             yes
+equal calls                  run each        run each        run each        run each
+retry                        yes             yes             there           there
+a tool's timeout counts      from its start  from its start  from its start  from its start there
+the batch's timeout          yes             yes             yes             yes
+tools                        any             any             by their name   any (cloudpickle)
+context variables            a copy each     a copy each     none            none
+the attempt's worker         its lane        its thread      its process     its worker's address
+times                        measured        measured        its duration, on our clock (both)
+an abandoned call frees      its worker      its worker      its worker      its worker
+max_concurrency              until it ends   until given up  until given up  until given up
+a killed worker              –               –               errors          run again elsewhere
+a call is run                once at most    once at most    once at most    at least once
+not idempotent               run             run             run             refused, or
+                                                                             :func:`at_least_once`
+===========================  ==============  ==============  ==============  ====================
+
+"Once at most" leaves our own retries of idempotent tools aside. A killed worker breaks a process
+pool for good: each of its unfinished calls gets an error. loky is a process pool that takes any
+tool, by cloudpickle. A cluster that is lost as a whole may never say so: give the batch a timeout.
 """
 
 import math
-import multiprocessing
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextvars import Context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any
 
+from . import cluster
 from .batch import Batch
 from .calls import ToolCall, ToolResult
-from .registry import Tool, ToolRegistry
+from .jobs import Job, Report, run_job
+from .registry import ToolRegistry
 from .retry import RetryPolicy
 from .run import CallRun
 from .text import explain
 from .threads import THREADS
 
 
-@dataclass
-class Job:
-    """A call as it travels. Its context stays behind when it is pickled: that tells who ran it.
+class AtLeastOnce(Executor):
+    """An executor whose user accepts that a call may be run more than once."""
 
-    ``expires`` is the batch's deadline by the wall clock, None for none.
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        return self.executor.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Nothing: whoever made the executor inside ends it."""
+
+
+def at_least_once(executor: Executor) -> Executor:
+    """The same executor, for tools that aren't idempotent too.
+
+    Dask runs the calls of a lost worker again. Without this, a tool that isn't idempotent is
+    refused there; with it, such a tool has to tell by itself that it was here before.
     """
-
-    call: ToolCall
-    tool: Tool
-    arguments: dict[str, Any]
-    retry: RetryPolicy
-    expires: float | None
-    context: Context | None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"context": None}
-
-
-@dataclass
-class Report:
-    """A result as it travels back, its times in seconds since ``zero``, a time of day.
-
-    ``clock_zero`` is the same moment on the caller's own clock, if the job ran in its process.
-    """
-
-    result: ToolResult
-    zero: float
-    clock_zero: float | None
-
-
-def run_job(job: Job) -> Report:
-    """Run a job where it has arrived, for as long as its timeout allows."""
-    clock_zero, zero = perf_counter(), time.time()
-    run = CallRun(job.call, job.retry, clock_zero)
-    run.tool, run.arguments, run.worker = job.tool, job.arguments, _worker_name()
-    left = [] if job.expires is None else [job.expires - zero]
-    limit = min(left + ([] if job.tool.timeout is None else [job.tool.timeout]), default=None)
-    execute = run.execute if job.context is None else partial(job.context.run, run.execute)
-    if limit is not None and limit <= 0:
-        result = run.give_up("not started within the batch's timeout; ask again if it is needed")
-    elif limit is None:
-        result = execute()
-    else:
-        result = _within(limit, execute, run)
-    return Report(result, zero, clock_zero if job.context is not None else None)
-
-
-def _within(limit: float, execute: Callable[[], ToolResult], run: CallRun) -> ToolResult:
-    try:
-        return THREADS.submit(execute).result(limit)
-    except FutureTimeoutError:
-        return run.give_up(
-            f"no answer within {limit:.3g} s; abandoned: it can't be stopped by force, so it "
-            "may still take effect; check that before you repeat it"
-        )
-
-
-def _worker_name() -> str:
-    process = multiprocessing.current_process()
-    thread = threading.current_thread()
-    return thread.name if process.name == "MainProcess" else process.name
+    return AtLeastOnce(executor)
 
 
 class ExecutorBatch(Batch):
@@ -101,18 +83,28 @@ class ExecutorBatch(Batch):
         timeout: float | None,
         executor: Executor,
     ) -> None:
+        accepted = isinstance(executor, AtLeastOnce)
+        self.executor = executor.executor if accepted else executor
+        self.on_dask = cluster.is_dask(self.executor)
+        self.repeats = self.on_dask and not accepted  # what must not be repeated is refused
         super().__init__(calls, registry, workers, retry, timeout)
-        self.executor = executor
         self.began_at = time.time()
         self.to_start = 0  # calls
         self.arrived: list[tuple[CallRun, Future]] = []
         self.futures: dict[CallRun, Future] = {}
+        self.unwanted: list[Future] = []
+
+    def _prepare(self, run: CallRun) -> None:
+        super()._prepare(run)
+        if run.result is None and self.repeats and not run.tool.idempotent:
+            run.result = run.fail(cluster.NOT_REPEATABLE.format(name=run.call.name))
 
     def run(self, tell: Callable[[ToolResult], object] | None = None) -> list[ToolResult]:
         try:
             return super().run(tell)
         finally:
             self._work_here()  # what arrived at the last moment gives its place back
+            self.futures.clear()  # each knows this batch, and must not keep its output alive
 
     def _start_worker(self) -> None:
         self.to_start += 1
@@ -127,6 +119,7 @@ class ExecutorBatch(Batch):
             self.to_start = 0
             arrived, self.arrived = self.arrived, []
         for run, future in arrived:
+            self.futures.pop(run, None)  # a cluster keeps an output for as long as it is asked for
             if self._settle(run, self._result_of(run, future)):
                 lanes.append(run.lane)
         for lane in lanes:
@@ -139,7 +132,10 @@ class ExecutorBatch(Batch):
         tool = replace(run.tool, validate=None, places=None, expected_seconds=None, schema={})
         job = Job(run.call, tool, run.arguments, run.retry, expires, run.context)
         try:
-            future = self.executor.submit(run_job, job)
+            if self.on_dask:
+                future = cluster.submit(self.executor, job)
+            else:
+                future = self.executor.submit(run_job, job)
         except BrokenExecutor as error:
             future = Future()
             future.set_exception(error)
@@ -159,22 +155,37 @@ class ExecutorBatch(Batch):
     def _note_start(self, run: CallRun) -> None:
         run.started = perf_counter() - self.began
 
+    def _give_up(self, runs: Sequence[CallRun], limit: str, last: bool = False) -> None:
+        super()._give_up(runs, limit, last)
+        unwanted, self.unwanted = self.unwanted, []
+        if unwanted:
+            THREADS.submit(_cancel_all, unwanted)
+
     def _answer_for(self, run: CallRun, limit: str) -> bool:
-        if run.result is None and run in self.futures:
-            self.futures[run].cancel()
+        future = self.futures.get(run)
+        if run.result is None and future is not None:
+            if self.on_dask:  # it asks the scheduler for each, and cancels what runs as well
+                self.unwanted.append(future)
+            else:
+                future.cancel()
         return super()._answer_for(run, limit)
 
     def _why_not(self, run: CallRun, limit: str) -> str:
-        if limit != "interrupted" and run in self.futures and self.futures[run].cancelled():
+        future = self.futures.get(run)
+        if limit != "interrupted" and future is not None and future.cancelled():
             return f"not started within {limit}; ask for it again if it is still needed"
         return super()._why_not(run, limit)
 
     def _result_of(self, run: CallRun, future: Future) -> ToolResult:
         try:
-            report = future.result()
-        except BrokenExecutor as error:
-            return run.fail(f"its worker is gone ({explain(error)}); check before you repeat it")
-        except (CancelledError, Exception) as error:
+            report = cluster.unpack(future.result()) if self.on_dask else future.result()
+        except CancelledError:
+            return run.fail("its executor cancelled it; check before you repeat it")
+        except Exception as error:
+            lost = cluster.why_lost(error)
+            if lost or isinstance(error, BrokenExecutor):
+                why = lost or explain(error)
+                return run.fail(f"its worker is gone ({why}); check before you repeat it")
             return run.fail(
                 f"the executor could not run it: {explain(error)}; a tool for another process is "
                 "a function at the top level of a module, and so is what it takes and returns"
@@ -187,7 +198,8 @@ class ExecutorBatch(Batch):
         if report.clock_zero is not None:
             start = report.clock_zero - self.began
         else:
-            start = min(report.zero - self.began_at, now - result.finished)
+            start = max(report.zero - self.began_at, run.submitted)
+            start = min(start, now - result.finished)
 
         def here(seconds: float) -> float:
             return min(max(start + seconds, run.submitted), now)
@@ -203,3 +215,9 @@ class ExecutorBatch(Batch):
             submitted=run.submitted,
             finished=here(result.finished),
         )
+
+
+def _cancel_all(futures: list[Future]) -> None:
+    """The last first, for it is the least likely to have started; each asks a scheduler."""
+    for future in reversed(futures):
+        future.cancel()

@@ -1,19 +1,27 @@
 """Batches on somebody else's executor, and the executor of daemon threads itself."""
 
+import concurrent.futures
 import contextvars
+import gc
+import logging
 import multiprocessing
+import operator
 import os
 import threading
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
+import psutil
 import pytest
 
-from ptc import RetryPolicy, ToolCall, ToolRegistry, execute_parallel, execute_sequential
+from ptc import RetryPolicy, ToolCall, ToolRegistry, cluster, execute_parallel, execute_sequential
+from ptc.remote import at_least_once
 from ptc.threads import MOST_IDLE, DaemonThreadExecutor
 from ptc.timeline import most_at_once, spans
 
-PATIENCE = 20
+PATIENCE = int(os.environ.get("PTC_PATIENCE", 20))
+USER = contextvars.ContextVar("user", default="nobody")
 
 
 def echo(x: int) -> int:
@@ -43,6 +51,30 @@ def down() -> None:
 
 def process_id() -> int:
     return os.getpid()
+
+
+def note(path: str, seconds: float = 0.0) -> None:
+    """Leave a mark in a file, so that the caller can count the runs of a call."""
+    with open(path, "a") as file:
+        file.write("x")
+    time.sleep(seconds)
+
+
+def die_once(path: str) -> str:
+    first = not Path(path).exists()
+    note(path)
+    if first:
+        os._exit(1)
+    return "done"
+
+
+def die_always(path: str) -> None:
+    note(path)
+    os._exit(1)
+
+
+def who() -> str:
+    return USER.get()
 
 
 def unpicklable() -> object:
@@ -75,7 +107,32 @@ def processes():
         yield pool
 
 
-@pytest.fixture(params=["threads", "daemon threads", "caller's thread", "processes"])
+@pytest.fixture(scope="module")
+def client():
+    """Of a Dask cluster on this machine: two processes of two threads."""
+    from distributed import Client, LocalCluster
+
+    quiet = {"silence_logs": logging.CRITICAL, "dashboard_address": ":0"}
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=2, **quiet) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def loky_pool():
+    from loky import get_reusable_executor
+
+    pool = get_reusable_executor(max_workers=2, timeout=60)
+    yield pool
+    pool.shutdown(kill_workers=True)
+
+
+EXECUTORS = ["threads", "daemon threads", "caller's thread", "processes", "loky", "dask"]
+
+
+@pytest.fixture(params=EXECUTORS)
 def executor(request):
     made = {"threads": ThreadPoolExecutor, "daemon threads": DaemonThreadExecutor}
     if request.param in made:
@@ -83,6 +140,10 @@ def executor(request):
             yield pool
     elif request.param == "processes":
         yield request.getfixturevalue("processes")
+    elif request.param == "loky":
+        yield request.getfixturevalue("loky_pool")
+    elif request.param == "dask":
+        yield request.getfixturevalue("client").get_executor()
     else:
         yield CallersThread()
 
@@ -102,8 +163,11 @@ def test_one_answer_a_call_in_order_failures_isolated(registry, executor):
 
 
 def test_equal_calls_run_as_often_as_they_were_asked_for(registry, executor):
-    results = execute_parallel(calls_of(*[("echo", {"x": 1})] * 20), registry, executor=executor)
+    """Though their ids be equal too, as those of two batches are: Dask takes equal jobs for one."""
+    calls = [ToolCall("call_1", "echo", {"x": 1})] * 20
+    results = execute_parallel(calls, registry, executor=executor)
     assert [result.output for result in results] == [1] * 20
+    assert len({result.attempts for result in results}) == 20
     assert sum(len(result.attempts) for result in results) == 20
 
 
@@ -219,6 +283,262 @@ def test_an_executor_that_is_shut_down_raises(registry):
     pool.shutdown()
     with pytest.raises(RuntimeError, match="shutdown"):
         execute_parallel(calls_of(("echo", {"x": 1})), registry, executor=pool)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_wrong_leaves_a_span_its_length(registry, hours):
+    """Another machine's clock may be an hour off: the duration counts, placed on our own clock."""
+
+    class ElsewhereAndOff(Executor):
+        def submit(self, fn, /, *args, **kwargs):
+            future = Future()
+            report = fn(*args, **kwargs)
+            report.zero, report.clock_zero = report.zero + 3600 * hours, None
+            time.sleep(0.05)  # on its way back
+            future.set_result(report)
+            return future
+
+    (result,) = execute_parallel(
+        calls_of(("nap", {"seconds": 0.05})), registry, executor=ElsewhereAndOff()
+    )
+    (attempt,) = result.attempts
+    assert attempt.finished - attempt.started >= 0.049
+    assert result.submitted <= attempt.started < attempt.finished <= result.finished
+
+
+@pytest.mark.parametrize("pool", ["loky", "dask"])
+def test_tools_of_a_notebook_reach_processes_by_cloudpickle(registry, pool, request):
+    """A lambda, a closure, and a function that is defined in __main__."""
+    lent = 3
+    made: dict = {"__name__": "__main__"}
+    exec("def here(x: int) -> int:\n    return x + 1", made)
+    registry.register(lambda: lent, name="closure", schema={"type": "object"})
+    registry.register(made["here"])
+    calls = calls_of(("closure", {}), ("here", {"x": 1}), ("process_id", {}))
+    executor = request.getfixturevalue("loky_pool" if pool == "loky" else "client")
+    executor = executor if pool == "loky" else executor.get_executor()
+    results = execute_parallel(calls, registry, executor=executor)
+    assert [result.output for result in results[:2]] == [3, 2]
+    assert results[2].output != os.getpid()
+
+
+def test_a_killed_loky_worker_leaves_an_error(registry):
+    from loky import ProcessPoolExecutor as Loky
+
+    with Loky(1) as pool:
+        results = execute_parallel(
+            calls_of(("die", {}), ("echo", {"x": 1})), registry, executor=pool
+        )
+    assert "its worker is gone" in results[0].error
+    assert results[1].success or "its worker is gone" in results[1].error
+
+
+@pytest.mark.skipif(
+    not hasattr(concurrent.futures, "InterpreterPoolExecutor"),
+    reason="InterpreterPoolExecutor came with Python 3.14",
+)
+def test_interpreters_of_one_process(registry):
+    with concurrent.futures.InterpreterPoolExecutor(2) as pool:
+        calls = calls_of(("echo", {"x": 1}), ("fail", {}), ("echo", {"x": 2}))
+        results = execute_parallel(calls, registry, executor=pool)
+    assert [result.output for result in results] == [1, None, 2]
+    assert "no such city" in results[1].error
+
+
+# Dask
+
+
+def settled(condition):
+    """Wait until a condition holds: what a cluster forgets, it forgets a little later."""
+    for _ in range(PATIENCE * 100):
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def forgotten(client, name):
+    """Have the client and the scheduler dropped all calls of that tool?"""
+    tasks = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks))
+    return not any(key.startswith(f"{name}-") for key in [*tasks, *client.futures])
+
+
+def test_dask_refuses_what_must_not_run_twice(registry, client, tmp_path):
+    registry.register(note, name="pay", idempotent=False)
+    calls = calls_of(("pay", {"path": str(tmp_path / "paid")}), ("echo", {"x": 1}))
+    results = execute_parallel(calls, registry, executor=client.get_executor(retries=0))
+    assert "'pay' is not idempotent" in results[0].error and "at_least_once" in results[0].error
+    assert results[0].attempts == () and results[1].success
+    assert not (tmp_path / "paid").exists()
+
+
+def test_whoever_accepts_at_least_once_may_run_it(registry, client, tmp_path):
+    registry.register(note, name="pay", idempotent=False)
+    calls = calls_of(("pay", {"path": str(tmp_path / "paid")}), ("unknown", {}))
+    executor = at_least_once(client.get_executor())
+    results = execute_parallel(calls, registry, executor=executor)
+    assert [result.success for result in results] == [True, False]
+    assert (tmp_path / "paid").read_text() == "x"
+
+
+@pytest.mark.parametrize("wrap", [lambda pool: pool, at_least_once])
+def test_other_executors_refuse_nothing(registry, processes, wrap, tmp_path):
+    registry.register(note, name="pay", idempotent=False)
+    calls = calls_of(("pay", {"path": str(tmp_path / "paid")}))
+    (result,) = execute_parallel(calls, registry, executor=wrap(processes))
+    assert result.success
+
+
+def test_at_least_once_is_an_executor_that_is_left_open(client):
+    with at_least_once(client.get_executor()) as executor:
+        assert executor.submit(echo, 1).result(PATIENCE) == 1
+    assert executor.submit(echo, 2).result(PATIENCE) == 2
+
+
+def test_a_dask_worker_is_known_by_its_address(registry, client):
+    calls = calls_of(*[("nap", {"seconds": 0.05})] * 8)
+    results = execute_parallel(calls, registry, executor=client.get_executor())
+    used = {attempt.worker for result in results for attempt in result.attempts}
+    assert used == set(client.scheduler_info()["workers"])
+
+
+def test_context_variables_stay_behind(registry, client, processes):
+    """Neither in another process nor on another machine."""
+    USER.set("ada")
+    registry.register(who)
+    for executor in (client.get_executor(), processes):
+        (result,) = execute_parallel(calls_of(("who", {})), registry, executor=executor)
+        assert result.output == "nobody"
+    assert execute_parallel(calls_of(("who", {})), registry)[0].output == "ada"
+
+
+def test_what_cannot_travel_to_dask_or_back_is_told_so(registry, client):
+    lock = threading.Lock()
+    registry.register(lambda: lock, name="closed", schema={"type": "object"})
+    calls = calls_of(("closed", {}), ("unpicklable", {}), ("echo", {"x": 1}))
+    results = execute_parallel(calls, registry, executor=client.get_executor(), timeout=PATIENCE)
+    assert "could not run it" in results[0].error and "pickle" in results[0].error
+    assert "can't be sent back" in results[1].error and "pickle" in results[1].error
+    assert len(results[1].attempts) == 1
+    assert results[2].output == 1
+
+
+def test_a_text_that_is_the_name_of_another_task_stays_a_text(registry, client):
+    """Dask puts a task's output in the place of its key, wherever it finds that in a job."""
+    other = client.submit(echo, 7, key="call_1")
+    registry.register(lambda text: text, name="say", schema={"type": "object"})
+    (result,) = execute_parallel(
+        calls_of(("say", {"text": "call_1"})), registry, executor=client.get_executor()
+    )
+    assert result.output == "call_1" and other.result(PATIENCE) == 7
+
+
+def test_dask_forgets_each_output_as_it_arrives(registry, client):
+    """A cluster keeps what somebody still asks for: ten thousand outputs would pile up there."""
+
+    def held():
+        return sum(key.startswith("echo-") for key in list(client.futures))
+
+    seen = []
+    execute_sequential(
+        calls_of(*[("echo", {"x": 1})] * 30),
+        registry,
+        executor=client.get_executor(),
+        on_result=lambda _: seen.append(settled(lambda: held() <= 2)),
+    )
+    assert seen == [True] * 30
+    assert settled(lambda: forgotten(client, "echo"))
+
+
+def test_the_batch_timeout_holds_for_dask(registry, client):
+    calls = calls_of(("echo", {"x": 1}), *[("nap", {"seconds": 1.0})] * 200)
+    results = execute_parallel(calls, registry, executor=client.get_executor(), timeout=0.5)
+    assert results[0].success
+    assert all("no answer within the batch's timeout" in result.error for result in results[1:])
+    assert settled(lambda: forgotten(client, "nap"))
+
+
+def test_an_interrupt_cancels_what_dask_has_not_started(registry, client, tmp_path):
+    def stop(result):
+        raise KeyboardInterrupt
+
+    registry.register(note)
+    calls = calls_of(*[("note", {"path": str(tmp_path / "runs"), "seconds": 0.2})] * 100)
+    with pytest.raises(KeyboardInterrupt):
+        execute_parallel(calls, registry, executor=client.get_executor(), on_result=stop)
+    assert settled(lambda: forgotten(client, "note"))
+    assert len((tmp_path / "runs").read_text()) < 50
+
+
+def test_dask_runs_the_call_of_a_killed_worker_again(registry, client, tmp_path):
+    registry.register(die_once)
+    path = tmp_path / "runs"
+    calls = calls_of(("die_once", {"path": str(path)}), ("echo", {"x": 1}))
+    results = execute_parallel(calls, registry, executor=client.get_executor(), timeout=60)
+    assert [result.output for result in results] == ["done", 1]
+    assert path.read_text() == "xx"
+    client.wait_for_workers(2, timeout=60)
+
+
+def test_a_call_that_kills_every_worker_gets_an_error(registry, client, tmp_path):
+    """After four of them, Dask gives up: ``distributed.scheduler.allowed-failures`` is 3."""
+    registry.register(die_always)
+    path = tmp_path / "runs"
+    calls = calls_of(("die_always", {"path": str(path)}), ("echo", {"x": 1}))
+    results = execute_parallel(calls, registry, executor=client.get_executor(), timeout=60)
+    assert "its worker is gone" in results[0].error and "on 4 workers" in results[0].error
+    assert path.read_text() == "xxxx"
+    assert results[1].output == 1
+    client.wait_for_workers(2, timeout=60)
+
+
+def test_the_dashboards_link_reads_the_same_everywhere(client):
+    link = cluster.dashboard(client)
+    assert client.dashboard_link in link.value
+    assert link._repr_mimebundle_()["text/plain"] == "Dask's dashboard"
+
+
+def test_what_is_not_installed_is_said_in_one_line():
+    cluster.need("distributed", "loky")
+    with pytest.raises(ImportError) as caught:
+        cluster.need("distributed", "no_such_package")
+    (line,) = caught.value._render_traceback_()
+    assert "%pip install distributed no_such_package " in line
+
+
+# Nothing leaks
+
+
+def test_a_thousand_calls_on_dask_none_lost(registry, client, tmp_path):
+    registry.register(note)
+    calls = calls_of(*[("note", {"path": str(tmp_path / "runs")})] * 1000)
+    results = execute_parallel(calls, registry, executor=client.get_executor())
+    assert all(result.success for result in results)
+    assert len((tmp_path / "runs").read_text()) == 1000
+    assert settled(lambda: forgotten(client, "note"))
+
+
+@pytest.mark.parametrize("where", ["our threads", "processes"])
+def test_a_thousand_batches_leak_nothing(registry, where, request):
+    """No thread, no open file and no memory: what a hundred batches need is enough for all."""
+    executor = None if where == "our threads" else request.getfixturevalue("processes")
+    calls = calls_of(("echo", {"x": 1}), ("fail", {}), ("echo", {"x": 2}))
+    this = psutil.Process()
+
+    def held():
+        gc.collect()
+        files = this.num_fds() if hasattr(this, "num_fds") else 0
+        return threading.active_count(), files, this.memory_info().rss / 1e6
+
+    def run(batches):
+        for _ in range(batches):
+            execute_parallel(calls, registry, 3, executor=executor)
+
+    run(200)
+    before = held()
+    run(1000)
+    threads, files, megabytes = map(operator.sub, held(), before)
+    assert threads <= 16 and files <= 16 and megabytes < 8
 
 
 # The executor of daemon threads

@@ -25,8 +25,8 @@ FLOORS = [
     {"text", "calls"},
     {"wire", "replies", "deltas", "registry", "schemas", "places"},
     {"retry", "threads", "loops", "run", "tools", "weather"}
-    | {"client", "provider", "scripts", "refusals"},
-    {"execute", "batch", "remote", "timeline", "check", "pairing"},
+    | {"client", "failures", "provider", "scripts", "refusals"},
+    {"execute", "batch", "jobs", "cluster", "remote", "timeline", "check", "pairing"},
     {"loop", "stream"},
     {"lab", "exercises", "environment", "build"},
 ]
@@ -38,11 +38,12 @@ BESIDE = {
     "registry": {"wire", "schemas", "places"},
     "loops": {"threads"},
     "run": {"retry", "loops"},
-    "client": {"provider"},
+    "client": {"failures", "provider"},
     "provider": {"scripts", "refusals"},
     "scripts": {"refusals"},
     "tools": {"weather"},
-    "remote": {"batch"},
+    "cluster": {"jobs"},
+    "remote": {"batch", "cluster", "jobs"},
     "execute": {"batch", "remote"},
     "check": {"pairing"},
 }
