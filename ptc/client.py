@@ -10,31 +10,32 @@ if TYPE_CHECKING:
 SCRIPTED = "scripted"  # the model's name where the scripted provider answers
 
 
-def connect() -> "tuple[OpenAI, str]":
+def connect(latency: float = 0.0) -> "tuple[OpenAI, str]":
     """A client and a model's name: the scripted provider's, unless ``PTC_MODEL`` is set.
 
     Then ``OPENAI_BASE_URL`` and ``OPENAI_API_KEY`` say where that model is. A key alone changes
-    nothing, so nobody pays by accident.
+    nothing, so nobody pays by accident. ``latency`` is how many seconds the scripted model takes
+    for a reply; a real one takes its own time. The client's usual failures are a
+    :class:`ptc.failures.ModelError`: one sentence that says what to do.
     """
-    import openai
+    from .failures import Client, ModelError
 
     model = os.environ.get("PTC_MODEL")
     if not model:
-        direct = openai.DefaultHttpxClient(trust_env=False)  # a proxy can't reach this machine
-        url = _scripted_provider().base_url
-        return openai.OpenAI(base_url=url, api_key=SCRIPTED, http_client=direct), SCRIPTED
+        return Client(base_url=_scripted_provider(latency).base_url, api_key=SCRIPTED), SCRIPTED
     if os.environ.get("OPENAI_BASE_URL"):  # a local server, which may need no key
-        return openai.OpenAI(api_key=os.environ.get("OPENAI_API_KEY") or "none"), model
+        return Client(api_key=os.environ.get("OPENAI_API_KEY") or "none"), model
     if not os.environ.get("OPENAI_API_KEY"):
-        raise RuntimeError(
+        raise ModelError(
             f"PTC_MODEL={model!r} needs OPENAI_API_KEY, or OPENAI_BASE_URL for a local server; "
             "unset PTC_MODEL to use the scripted provider"
         )
-    return openai.OpenAI(), model
+    return Client(), model
 
 
 @cache
-def _scripted_provider() -> Any:
+def _scripted_provider(latency: float) -> Any:
+    """One for each latency."""
     from .provider import ScriptedProvider
 
-    return ScriptedProvider().start()
+    return ScriptedProvider(latency=latency).start()

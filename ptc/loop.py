@@ -47,11 +47,10 @@ def answer(
 ) -> Answer:
     """Ask an ``openai.OpenAI`` client until the model answers in words, or ``max_turns`` are over.
 
-    One call runs in sequence, several in parallel, ``timeout`` seconds at most a batch. Failures go
-    back to the model: it reads what went wrong, and each call is answered. ``query`` may be a list
-    of messages, which then grows: turn by turn and each turn whole, so that an interrupt leaves it
-    valid. ``model`` is by default what ``PTC_MODEL`` names, or the scripted one. With ``stream``
-    each call starts while the reply still comes in.
+    One call runs in sequence, several in parallel, ``timeout`` seconds at most a batch. A failure
+    is for the model to read: each call is answered. A list of messages as ``query`` grows by whole
+    turns: an interrupt leaves it valid. ``model`` is by default what ``PTC_MODEL`` names, or the
+    scripted one. With ``stream`` calls start while the reply comes in; cut off words raise.
     """
     if not max_turns >= 1:
         raise ValueError(f"max_turns={max_turns!r} must be at least 1")
@@ -94,5 +93,6 @@ def _ask_streaming(client, request, registry, max_workers, timeout) -> tuple[dic
     asked = perf_counter()
     chunks = client.chat.completions.create(**request, stream=True)
     reply = execute_stream(chunks, registry, max_workers, timeout=timeout)
-    seconds = perf_counter() - asked
-    return reply.message, Turn(reply.results, reply.seconds, seconds - reply.seconds)
+    if reply.cut and not reply.results:
+        raise ConnectionError(f"the reply was cut off: {reply.cut}; ask again")
+    return reply.message, Turn(reply.results, reply.seconds, perf_counter() - asked - reply.seconds)
