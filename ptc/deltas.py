@@ -133,7 +133,10 @@ class ChatDeltas:
         if index is None:
             part = next((p for p in self._parts if id and p.id == id), None)
             part = part or (self._parts[-1] if self._parts and not id else None)
+        if part is None and not id and not name and self._parts:  # another index in the middle
+            part = self._parts[-1]
         other_id = part is not None and id and part.id and id != part.id
+        other_id = other_id and (name or part.scan.whole)  # some send a new id with each piece
         next_call = part is not None and not id and name and part.scan.whole
         if part is None or other_id or next_call:
             part = Part(len(self._parts) if index is None else index)
@@ -152,9 +155,6 @@ class ChatDeltas:
                 for part in self.parts
             ]
         return {"choices": [{"message": message}]}
-
-
-_TEXTS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 
 
 _TEXTS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}

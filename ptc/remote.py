@@ -148,9 +148,15 @@ class ExecutorBatch(Batch):
             wanted = run.result is None
             if wanted:
                 self.arrived.append((run, future))
-                self.changed.notify()
+                if self._is_urgent(run):
+                    self.changed.notify()
         if not wanted and run.tool.places:
             run.tool.places.give_back(abandoned=True)
+
+    def _is_urgent(self, run: CallRun) -> bool:
+        """Must an arrival wake the caller's thread? Others wait some ms, and are taken together."""
+        last = len(self.arrived) >= self.open
+        return last or self.listened_to or bool(self.ready or run.tool.places)
 
     def _note_start(self, run: CallRun) -> None:
         run.started = perf_counter() - self.began

@@ -110,6 +110,7 @@ def test_a_tool_that_is_not_idempotent_waits_for_the_replys_end(registry):
 
     reply = execute_stream(stream(), registry)
     assert paid.is_set() and facts(reply.results)[0] == ("a", "pay", True)
+    assert reply.cut is None  # what the stream asserts counts as a cut
 
 
 def test_empty_arguments_start_at_the_end(registry):
@@ -198,8 +199,23 @@ def test_any_split_of_any_batch_gives_the_calls_of_the_whole_reply(batch, data):
             delta(0, "a", "echo", ": 1}"),
             delta(1, "b", "echo", '{"x": 2}'),
         ],
+        [
+            delta(0, "a", "echo", ""),
+            *(delta(0, f"a{n}", "", piece) for n, piece in enumerate(['{"', 'x": ', "1}"])),
+            delta(0, "b", "echo", ""),
+            *(delta(0, f"b{n}", "", piece) for n, piece in enumerate(['{"', 'x": ', "2}"])),
+        ],
+        [
+            delta(0, "a", "echo", '{"x": 1}'),
+            delta(0, "b", "echo", ""),
+            delta(1, None, None, '{"x"'),
+            delta(1, None, None, ": 2}"),
+        ],
     ],
-    ids=["no ids, index 0", "no index", "index 0, new id", "one id twice", "name with each delta"],
+    ids=[
+        *("no ids, index 0", "no index", "index 0, new id", "one id twice"),
+        *("name with each delta", "a new id with each delta", "another index in the middle"),
+    ],
 )
 def test_two_calls_stay_two(registry, sent):
     with warnings.catch_warnings():
