@@ -1,41 +1,109 @@
-"""How much the package adds to a bare thread pool, and how near it comes to the lower bound.
+"""How much each way to run the calls of one reply costs, and how near it comes to the lower bound.
 
     python tests/benchmark.py [rounds]
 
 Rounds are interleaved: in each, every candidate does the same work, so that a slow moment of the
 machine hits all of them. Medians; ratios are to the new bare ``ThreadPoolExecutor`` of the same
 rounds, which runs the tools and nothing else: no schemas, no ids, no messages, no failures.
+Frameworks take part where they are installed; nothing requires them.
 """
 
+import asyncio
 import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib.metadata import version
+from importlib.util import find_spec
 from time import perf_counter
 
-from ptc import (
-    ToolRegistry,
-    execute_parallel,
-    extract_parallel_calls,
-    format_parallel_results,
-)
+from ptc import ToolRegistry, execute_parallel, extract_parallel_calls, format_parallel_results
 from ptc.timeline import lower_bound
 from ptc.wire import assistant_message
 
-registry = ToolRegistry()
 
-
-@registry.tool
 def nothing(x: int) -> int:
+    """Give back a number.
+
+    Args:
+        x: Any number.
+    """
     return x
 
 
-@registry.tool(expected_seconds=lambda seconds: seconds)
 def wait(seconds: float) -> float:
+    """Wait.
+
+    Args:
+        seconds: How long.
+    """
     time.sleep(seconds)
     return seconds
+
+
+TOOLS: dict[str, Callable] = {"nothing": nothing, "wait": wait}
+
+registry = ToolRegistry()
+registry.register(nothing)
+registry.register(wait, expected_seconds=lambda seconds: seconds)
+
+Hear = Callable[[object], object]
+"""Is called in the caller's thread with each result as soon as the caller has it."""
+
+Run = Callable[[Hear | None], list]
+"""Runs the batch once more; its results, or the messages that hold them."""
+
+Candidate = Callable[[str, list[dict], int], Run]
+"""Prepares a batch: the tool's name, the arguments of each call, the number of workers."""
+
+
+def in_pool(pool: ThreadPoolExecutor, fn: Callable, arguments: list, hear: Hear | None) -> list:
+    futures = [pool.submit(fn, **a) for a in arguments]
+    if hear:
+        for future in as_completed(futures):
+            hear(future.result())
+    return [future.result() for future in futures]
+
+
+def new_pool(name: str, arguments: list[dict], workers: int) -> Run:
+    def run(hear: Hear | None) -> list:
+        with ThreadPoolExecutor(workers) as pool:
+            return in_pool(pool, TOOLS[name], arguments, hear)
+
+    return run
+
+
+def warm_pool(name: str, arguments: list[dict], workers: int) -> Run:
+    pool = ThreadPoolExecutor(workers)
+    return lambda hear: in_pool(pool, TOOLS[name], arguments, hear)
+
+
+def gathered(name: str, arguments: list[dict], workers: int) -> Run:
+    async def batch(hear: Hear | None) -> list:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(workers))
+
+        async def one(a: dict) -> float:
+            result = await asyncio.to_thread(TOOLS[name], **a)
+            if hear:
+                hear(result)
+            return result
+
+        return await asyncio.gather(*map(one, arguments))
+
+    return lambda hear: asyncio.run(batch(hear))
+
+
+def ptc_turn(name: str, arguments: list[dict], workers: int) -> Run:
+    response = reply(name, arguments)
+
+    def run(hear: Hear | None) -> list:
+        calls = extract_parallel_calls(response)
+        results = execute_parallel(calls, registry, workers, on_result=hear)
+        return [assistant_message(response, calls), *format_parallel_results(results)]
+
+    return run
 
 
 def reply(name: str, arguments: list[dict]) -> dict:
@@ -49,80 +117,158 @@ def reply(name: str, arguments: list[dict]) -> dict:
     return {"choices": [{"message": message}]}
 
 
-def whole_turn(response: dict, workers: int) -> list[dict]:
-    """From the raw reply to the messages that answer it."""
-    calls = extract_parallel_calls(response)
-    results = execute_parallel(calls, registry, workers)
-    return [assistant_message(response, calls), *format_parallel_results(results)]
+def langgraph(name: str, arguments: list[dict], workers: int) -> Run:
+    from langchain_core.messages import AIMessage
+    from langgraph.prebuilt import ToolNode
+    from langgraph.runtime import Runtime
+
+    node = ToolNode([*TOOLS.values()])
+    tool_calls = [{"name": name, "args": a, "id": f"call_{n}"} for n, a in enumerate(arguments)]
+    messages = [AIMessage("", tool_calls=tool_calls)]
+
+    def run(hear: Hear | None) -> list:
+        answers = node.invoke(messages, {"max_concurrency": workers}, runtime=Runtime())
+        if hear:
+            hear(answers[0])
+        return answers
+
+    return run
 
 
-def bare_pool(fn: Callable, values: list, workers: int) -> list:
-    with ThreadPoolExecutor(workers) as pool:
-        return [future.result() for future in [pool.submit(fn, value) for value in values]]
+def smolagents(name: str, arguments: list[dict], workers: int) -> Run:
+    from smolagents import ActionStep, LogLevel, Model, Timing, ToolCallingAgent, ToolOutput, tool
+    from smolagents.models import ChatMessage, ChatMessageToolCall, ChatMessageToolCallFunction
+
+    tools = [tool(fn) for fn in TOOLS.values()]
+    settings = {"max_tool_threads": workers, "verbosity_level": LogLevel.OFF}
+    agent = ToolCallingAgent(tools, Model(), **settings)
+    tool_calls = [
+        ChatMessageToolCall(ChatMessageToolCallFunction(a, name), f"call_{n}", "function")
+        for n, a in enumerate(arguments)
+    ]
+    message = ChatMessage("assistant", tool_calls=tool_calls)
+
+    def run(hear: Hear | None) -> list:
+        step = ActionStep(step_number=1, timing=Timing(start_time=0.0))
+        results = []
+        for output in agent.process_tool_calls(message, step):
+            if isinstance(output, ToolOutput):
+                results.append(output)
+                if hear:
+                    hear(output)
+        return results
+
+    return run
 
 
-def warm_pool(pool: ThreadPoolExecutor, fn: Callable, values: list) -> list:
-    return [future.result() for future in [pool.submit(fn, value) for value in values]]
+def strands(name: str, arguments: list[dict], workers: int) -> Run:
+    from strands import Agent, tool
+    from strands.telemetry.metrics import Trace
+    from strands.tools.executors import ConcurrentToolExecutor
+    from strands.types._events import ToolResultEvent
+
+    executor = ConcurrentToolExecutor()
+    agent = Agent(tools=[tool(fn) for fn in TOOLS.values()], tool_executor=executor)
+    tool_uses = [
+        {"toolUseId": f"call_{n}", "name": name, "input": a} for n, a in enumerate(arguments)
+    ]
+
+    async def batch(hear: Hear | None) -> list:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(workers))
+        results: list = []
+        async for event in executor._execute(agent, tool_uses, results, Trace("turn"), None, {}):
+            if hear and isinstance(event, ToolResultEvent):
+                hear(event)
+        return results
+
+    return lambda hear: asyncio.run(batch(hear))
 
 
-def seconds(work: Callable[[], object]) -> float:
+BARE = "bare `ThreadPoolExecutor`, new"
+
+CANDIDATES: dict[str, Candidate] = {
+    BARE: new_pool,
+    "bare `ThreadPoolExecutor`, kept warm": warm_pool,
+    "asyncio, `gather` over `to_thread`": gathered,
+    "ptc, raw reply to messages": ptc_turn,
+}
+
+FRAMEWORKS: dict[str, tuple[str, str, Candidate]] = {
+    "langgraph": ("langgraph-prebuilt", "`ToolNode`", langgraph),
+    "smolagents": ("smolagents", "`ToolCallingAgent`", smolagents),
+    "strands": ("strands-agents", "`ConcurrentToolExecutor`", strands),
+}
+
+NOTES = """
+100 calls that do nothing, 8 workers: µs a call, and the ratio to a new bare pool. Then makespan
+over the lower bound, in three cases. Then ms until the caller has the result of a 10 ms call that
+runs beside three of 100 ms. The same blocking tools for all, in as many threads:
+
+- ptc keeps its threads for some seconds, as the warm pool does; the others start theirs anew. It is
+  told how long each call should take (`expected_seconds`), and starts the longest first; untold, it
+  goes in request order, as the others do, who can't be told. It works from the raw reply to the
+  messages; a framework, from its own parsed message to its own results.
+- asyncio: the loop's default executor, with that many threads, is the bound; a semaphore more would
+  only cost. strands has no setting for the workers, and gets such an executor, too; by default it
+  would have min(32, processors + 4) threads.
+
+What each does not do, by default (read and tried in langgraph-prebuilt 1.1.2, smolagents 1.26.0,
+strands-agents 1.62.0):
+
+- `ThreadPoolExecutor`: no ids, schemas or messages; `result()` raises what the tool raised; the end
+  of its `with` block waits for a hung call.
+- asyncio: nor any of these; `gather` raises the first exception, unless told
+  `return_exceptions=True`; the end of `asyncio.run` waits for a hung thread.
+- `ToolNode`: hands over all results together; raises a tool's exception, and the other answers are
+  lost (`handle_tool_errors=True` answers all); gives a call with broken JSON, which is in
+  `invalid_tool_calls`, no answer; has no timeout for one call.
+- smolagents: raises at any failed call, and the other answers are lost; shows the model the results
+  sorted by id as text, `call_10` before `call_2`; has no timeout for one call.
+- strands: takes broken JSON for `{}`, so a tool without required arguments runs; has no timeout
+  for one call.
+- ptc: no hooks, no tracing; a hung call is answered, but its thread runs on until it ends.
+"""
+
+
+def installed() -> dict[str, Candidate]:
+    return CANDIDATES | {
+        f"{distribution} {version(distribution)}, {what}": candidate
+        for module, (distribution, what, candidate) in FRAMEWORKS.items()
+        if find_spec(module)
+    }
+
+
+def whole(run: Run) -> float:
+    """Seconds for the batch."""
     begin = perf_counter()
-    work()
+    run(None)
     return perf_counter() - begin
 
 
-def medians(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def first(run: Run) -> float:
+    """Seconds until the caller has the first result."""
+    heard: list[float] = []
+    begin = perf_counter()
+    run(lambda _: heard.append(perf_counter()))
+    return heard[0] - begin
+
+
+def medians(
+    name: str,
+    arguments: list[dict],
+    workers: int,
+    rounds: int,
+    clock: Callable[[Run], float] = whole,
+) -> dict[str, float]:
     """Each candidate's median time in seconds, over interleaved rounds, after one to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in candidates}
+    runs = {who: make(name, arguments, workers) for who, make in installed().items()}
+    times: dict[str, list[float]] = {who: [] for who in runs}
     for turn in range(rounds + 1):
-        for name, work in candidates.items():
-            took = seconds(work)
+        for who, run in runs.items():
+            took = clock(run)
             if turn:
-                times[name].append(took)
-    return {name: statistics.median(took) for name, took in times.items()}
-
-
-def overhead(workers: int, rounds: int) -> dict[str, float]:
-    """Seconds for 100 calls that do nothing."""
-    response = reply("nothing", [{"x": n} for n in range(100)])
-    with ThreadPoolExecutor(workers) as pool:
-        return medians(
-            {
-                "bare pool, new": lambda: bare_pool(nothing, range(100), workers),
-                "bare pool, kept warm": lambda: warm_pool(pool, nothing, range(100)),
-                "ptc, raw reply to messages": lambda: whole_turn(response, workers),
-            },
-            rounds,
-        )
-
-
-def makespans(durations: list[float], workers: int, rounds: int) -> dict[str, float]:
-    """Makespan over the lower bound."""
-    response = reply("wait", [{"seconds": s} for s in durations])
-    bound = lower_bound(durations, workers)
-    with ThreadPoolExecutor(workers) as pool:
-        took = medians(
-            {
-                "bare pool, new": lambda: bare_pool(time.sleep, durations, workers),
-                "bare pool, kept warm": lambda: warm_pool(pool, time.sleep, durations),
-                "ptc, raw reply to messages": lambda: whole_turn(response, workers),
-            },
-            rounds,
-        )
-    return {name: value / bound for name, value in took.items()}
-
-
-def first_result(rounds: int) -> float:
-    """Seconds until ``on_result`` hears of a 10 ms call that runs beside three of 100 ms."""
-    calls = extract_parallel_calls(reply("wait", [{"seconds": s} for s in (0.1, 0.1, 0.1, 0.01)]))
-
-    def once() -> float:
-        heard: list[float] = []
-        begin = perf_counter()
-        execute_parallel(calls, registry, 4, on_result=lambda _: heard.append(perf_counter()))
-        return heard[0] - begin
-
-    return statistics.median(once() for _ in range(rounds))
+                times[who].append(took)
+    return {who: statistics.median(took) for who, took in times.items()}
 
 
 def eight_hung(rounds: int) -> float:
@@ -131,57 +277,48 @@ def eight_hung(rounds: int) -> float:
     hung.register(lambda: time.sleep(1), name="hang", timeout=0.1)
     calls = extract_parallel_calls(reply("hang", [{}] * 8))
     return statistics.median(
-        seconds(lambda: execute_parallel(calls, hung, 8)) for _ in range(rounds)
+        whole(lambda hear: execute_parallel(calls, hung, 8, on_result=hear)) for _ in range(rounds)
     )
 
 
 def table(title: str, columns: dict[str, dict[str, float]]) -> str:
     lines = ["| " + " | ".join([title, *columns]) + " |", "|---" * (len(columns) + 1) + "|"]
     for name in next(iter(columns.values())):
-        cells = [f"{column[name]:.2f}" for column in columns.values()]
+        cells = [f"{column[name]:#.3g}".rstrip(".") for column in columns.values()]
         lines.append("| " + " | ".join([name, *cells]) + " |")
     return "\n".join(lines)
 
 
+def waits(durations: list[float]) -> list[dict]:
+    return [{"seconds": seconds} for seconds in durations]
+
+
+MIXED_MS = [20, 30, 50, 20, 40, 10, 30, 60, 20, 50, 10, 40, 30, 20, 70, 100]
+
+CASES = {
+    "makespan: 3 × 50 ms": ([0.05] * 3, 3),
+    "16 mixed, 4 workers": ([ms / 1000 for ms in MIXED_MS], 4),
+    "64 × 10 ms, 16 workers": ([0.01] * 64, 16),
+}
+
+
 def main(rounds: int) -> None:
-    columns = {}
-    for workers in (4, 8, 16):
-        took = overhead(workers, rounds)
-        base = took["bare pool, new"]
-        columns[f"{workers} workers"] = {name: value / base for name, value in took.items()}
-        print(
-            f"{workers} workers, 100 calls: "
-            + ", ".join(f"{k} {v * 1e3:.2f} ms" for k, v in took.items())
-        )
-    print(table("overhead of 100 calls, ratio", columns))
-    mixed = [
-        0.02,
-        0.03,
-        0.05,
-        0.02,
-        0.04,
-        0.01,
-        0.03,
-        0.06,
-        0.02,
-        0.05,
-        0.01,
-        0.04,
-        0.03,
-        0.02,
-        0.07,
-        0.1,
-    ]
-    cases = {
-        "3 x 50 ms": ([0.05] * 3, 3),
-        "16 mixed, 4 workers": (mixed, 4),
-        "64 x 10 ms, 16 workers": ([0.01] * 64, 16),
-    }
     few = max(5, rounds // 4)
-    print(table("makespan / lower bound", {n: makespans(d, w, few) for n, (d, w) in cases.items()}))
-    print(f"first result of a 10 ms tool: {first_result(few) * 1e3:.1f} ms")
-    print(f"8 hung calls, 100 ms each: {eight_hung(5) * 1e3:.0f} ms")
+    detail: dict[str, dict[str, float]] = {}
+    for workers in (4, 8, 16):
+        took = medians("nothing", [{"x": n} for n in range(100)], workers, rounds)
+        detail[f"µs a call, {workers} workers"] = {w: v * 1e4 for w, v in took.items()}
+        detail[f"÷ new pool, {workers}"] = {w: v / took[BARE] for w, v in took.items()}
+    columns = {name: column for name, column in detail.items() if "8" in name}
+    for case, (durations, workers) in CASES.items():
+        took = medians("wait", waits(durations), workers, few)
+        bound = lower_bound(durations, workers)
+        columns[case] = {who: value / bound for who, value in took.items()}
+    took = medians("wait", waits([0.1, 0.1, 0.1, 0.01]), 4, few, first)
+    columns["first result, ms"] = {who: value * 1e3 for who, value in took.items()}
+    print(table("", columns), NOTES, table("100 calls that do nothing", detail), sep="\n")
+    print(f"8 hung calls, 100 ms each, ptc: {eight_hung(5) * 1e3:.0f} ms")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 60)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
