@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -61,8 +62,26 @@ MISTAKES = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def tried(request, tmp_path_factory):
+    """Each mistake that is asked for is on its way, two at a time: much of it is waiting."""
+    asked = [item for item in request.session.items if item.module is request.module]
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            mistake: pool.submit(outcome_with, mistake, tmp_path_factory.mktemp("mistake"))
+            for mistake in (item.callspec.params["mistake"] for item in asked)
+        }
+
+
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake[0].replace(" ", "-"))
-def test_a_test_notices(mistake, tmp_path):
+def test_a_test_notices(mistake, tried):
+    done = tried[mistake].result()
+    assert done.returncode == 1, done.stdout[-2000:]
+    assert " failed" in done.stdout or "Timeout" in done.stdout
+
+
+def outcome_with(mistake, tmp_path):
+    """The outcome of the tests that must notice it, in a copy that has the mistake."""
     _, module, right, wrong, tests = mistake
     for name in ("ptc", "tests", "pyproject.toml"):
         source = TOP / name
@@ -73,12 +92,10 @@ def test_a_test_notices(mistake, tmp_path):
     path.write_text(text.replace(right, wrong), "utf-8")
     selected, *options = f"tests/{tests}".split(" ")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=15"]
-    done = subprocess.run(
+    return subprocess.run(
         [*command, selected, *options],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(tmp_path), "PTC_PATIENCE": "3"},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 1, done.stdout[-2000:]
-    assert " failed" in done.stdout or "Timeout" in done.stdout
