@@ -65,7 +65,7 @@ MISTAKES = [
 @pytest.fixture(scope="module")
 def tried(request, tmp_path_factory):
     """Each mistake that is asked for is on its way, two at a time: much of it is waiting."""
-    asked = [item for item in request.session.items if item.module is request.module]
+    asked = [i for i in request.session.items if getattr(i, "module", None) is request.module]
     with ThreadPoolExecutor(2) as pool:
         yield {
             mistake: pool.submit(outcome_with, mistake, tmp_path_factory.mktemp("mistake"))
