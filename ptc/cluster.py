@@ -3,7 +3,8 @@
 Dask takes equal tasks for one, replaces a text that happens to be another task's key, and never
 ends a task whose output can't be sent back. So a job travels as bytes under a key of its own, and
 returns as bytes. It also runs the tasks of a lost worker again, however the executor is made.
-Nothing is imported from Dask here: who hands its executor over has it.
+Nothing is imported from Dask here: who hands its executor over has it. :func:`need` and
+:func:`dashboard` are for the notebook that shows it.
 """
 
 from concurrent.futures import Executor, Future

@@ -7,7 +7,7 @@ in the notebook's folder, or for those of ``further/`` beside the others' (or wh
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -120,6 +120,11 @@ def quiz(right: str, wrong: dict[str, str]) -> Callable[[Any], None]:
 def close(a: Any, b: float) -> bool:
     """Are two numbers the same, but for rounding?"""
     return isinstance(a, int | float) and abs(a - b) < 1e-9
+
+
+def why_not(answer: Any, known: Mapping[float, str], otherwise: str) -> str:
+    """What is wrong with a number: the text of the known mistake that gives it, or another."""
+    return next((text for number, text in known.items() if close(answer, number)), otherwise)
 
 
 def _exercise(number: str) -> Exercise:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..calls import ToolCall
 from ..text import shorten
-from . import Exercise, NotAttempted, Wrong, call, close
+from . import Exercise, NotAttempted, Wrong, call, close, why_not
 
 _TIME = ("call_7", "get_time", {"city": "Paris"})
 _DATE = ("call_8", "get_date", {"city": "Paris"})
@@ -247,8 +247,8 @@ def _survivors(answer: Any) -> None:
     }
     if close(answer, 0):
         return
-    why = [text for number, text in wrong.items() if close(answer, number)]
-    raise Wrong(f"not {shorten(repr(answer), 40)}: {(why or ['give a number from 0 to 3'])[0]}.")
+    why = why_not(answer, wrong, "give a number from 0 to 3")
+    raise Wrong(f"not {shorten(repr(answer), 40)}: {why}.")
 
 
 # --- what all share --------------------------------------------------------------------

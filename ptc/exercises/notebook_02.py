@@ -9,7 +9,7 @@ from ..calls import ToolCall
 from ..execute import execute_sequential
 from ..registry import ToolRegistry
 from ..text import describe, explain, shorten
-from . import Exercise, NotAttempted, Wrong, call, close
+from . import Exercise, NotAttempted, Wrong, call, close, why_not
 
 _BEGIN = 1000.0  # what the clock shows first
 
@@ -125,9 +125,8 @@ def _mean(answer: Any) -> None:
         return
     if not isinstance(answer, int | float):
         raise Wrong(f"not {shorten(repr(answer), 40)}: give one number, without quotes.")
-    why = [text for number, text in wrong.items() if close(answer, number)]
-    why = why or ["add up four times 0.02 s and once 0.22 s, and divide by the number of runs"]
-    raise Wrong(f"not {shorten(repr(answer), 40)}: {why[0]}.")
+    otherwise = "add up four times 0.02 s and once 0.22 s, and divide by the number of runs"
+    raise Wrong(f"not {shorten(repr(answer), 40)}: {why_not(answer, wrong, otherwise)}.")
 
 
 def _wait(add_wait: Callable[..., Any]) -> None:

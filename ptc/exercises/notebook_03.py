@@ -11,7 +11,7 @@ from typing import Any
 from ..calls import ToolCall
 from ..text import describe, explain, shorten
 from ..timeline import schedule
-from . import Exercise, NotAttempted, Wrong, close
+from . import Exercise, NotAttempted, Wrong, close, why_not
 
 # --- 03.1: run them together ------------------------------------------------------------------
 
@@ -295,12 +295,12 @@ def _why_not_limit(answer: Any) -> str:
     }
     if not isinstance(answer, int | float):
         return "give a number, such as 1.5"
-    why = [text for number, text in wrong.items() if close(answer, number)]
-    if not why and 1.05 < answer <= 1.2:
-        why = ["that is what tools of 0.3 s bring; without any, a little more is gained"]
-    if not why and answer >= 3:
-        why = ["the tools take nothing, but the model still takes its two turns of 1.2 s"]
-    return (why or ["take the tools' 0.6 s from the 3.0 s; divide 3.0 s by what is left"])[0]
+    otherwise = "take the tools' 0.6 s from the 3.0 s; divide 3.0 s by what is left"
+    if 1.05 < answer <= 1.2:
+        otherwise = "that is what tools of 0.3 s bring; without any, a little more is gained"
+    if answer >= 3:
+        otherwise = "the tools take nothing, but the model still takes its two turns of 1.2 s"
+    return why_not(answer, wrong, otherwise)
 
 
 EXERCISES = {
