@@ -65,7 +65,7 @@ def test_the_solution_passes_every_time(number, capsys):
     [(number, answer, words) for number, answers in WRONG.items() for answer, words in answers],
 )
 def test_a_wrong_answer_is_told_what_is_wrong(number, answer, words, capsys, progress_file):
-    for _ in range(10):
+    for _ in range(20):
         said = told(capsys, number, answer)
         assert said.startswith(f"✗ {number}") and words in said, said
     assert "hint(" in said and not progress_file.exists()
