@@ -265,8 +265,11 @@ class Batch:
                 run.result = result
                 self._note(result)
         if run.tool.places:
-            run.tool.places.give_back(self if in_time else None, abandoned=not in_time)
+            self._give_place_back(run, in_time)
         return in_time
+
+    def _give_place_back(self, run: CallRun, in_time: bool) -> None:
+        run.tool.places.give_back(self if in_time else None, abandoned=not in_time)
 
     # In any thread that holds the lock.
 

@@ -17,7 +17,7 @@ context variables            a copy each     a copy each     none            non
 the attempt's worker         its lane        its thread      its process     its worker's address
 times                        measured        measured        its duration, on our clock (both)
 an abandoned call frees      its worker      its worker      its worker      its worker
-max_concurrency              until it ends   until given up  until given up  until given up
+max_concurrency              until it ends   until it ends   until given up  until given up
 a killed worker              –               –               errors          run again elsewhere
 a call is run                once at most    once at most    once at most    at least once
 not idempotent               run             run             run             refused, or
@@ -26,7 +26,10 @@ not idempotent               run             run             run             ref
 
 "Once at most" leaves our own retries of idempotent tools aside. A killed worker breaks a process
 pool for good: each of its unfinished calls gets an error. loky is a process pool that takes any
-tool, by cloudpickle. A cluster that is lost as a whole may never say so: give the batch a timeout.
+tool, by cloudpickle. Python 3.14's interpreters hold what processes hold, but can't be killed: what
+hangs in one keeps its pool from being shut down. They can't import numpy or pydantic (as of 2026),
+so a tool for them stands in a module that doesn't. When a Dask client is closed, what is open gets
+an error; a cluster that is lost as a whole may never say so: give the batch a timeout.
 """
 
 import math
@@ -41,12 +44,15 @@ from typing import Any
 from . import cluster
 from .batch import Batch
 from .calls import ToolCall, ToolResult
+from .cluster import failed
 from .jobs import Job, Report, run_job
-from .registry import ToolRegistry
+from .registry import Tool, ToolRegistry
 from .retry import RetryPolicy
 from .run import CallRun
 from .text import explain
 from .threads import THREADS
+
+_CLOSED = "the end of its executor's client"
 
 
 class AtLeastOnce(Executor):
@@ -85,14 +91,19 @@ class ExecutorBatch(Batch):
     ) -> None:
         accepted = isinstance(executor, AtLeastOnce)
         self.executor = executor.executor if accepted else executor
-        self.on_dask = cluster.is_dask(self.executor)
-        self.repeats = self.on_dask and not accepted  # what must not be repeated is refused
+        self.dask = cluster.Dask(self.executor) if cluster.is_dask(self.executor) else None
+        self.repeats = self.dask and not accepted  # what must not be repeated is refused
+        if self.dask and self.dask.is_closed:
+            raise RuntimeError("the executor's client is closed; make a new client and executor")
         super().__init__(calls, registry, workers, retry, timeout)
         self.began_at = time.time()
         self.to_start = 0  # calls
         self.arrived: list[tuple[CallRun, Future]] = []
         self.futures: dict[CallRun, Future] = {}
         self.unwanted: list[Future] = []
+        self.running: dict[CallRun, Future] = {}  # abandoned, in this process
+        self.lost = False  # nothing arrives any more
+        self.tools: dict[str, Tool] = {}  # as they travel
 
     def _prepare(self, run: CallRun) -> None:
         super()._prepare(run)
@@ -111,7 +122,8 @@ class ExecutorBatch(Batch):
         self.changed.notify()
 
     def _has_work_here(self) -> bool:
-        return bool(self.to_start or self.arrived)
+        closed = self.dask and self.dask.is_closed and not self.lost
+        return bool(self.to_start or self.arrived or closed)
 
     def _work_here(self) -> None:
         with self.lock:
@@ -122,36 +134,79 @@ class ExecutorBatch(Batch):
             self.futures.pop(run, None)  # a cluster keeps an output for as long as it is asked for
             if self._settle(run, self._result_of(run, future)):
                 lanes.append(run.lane)
-        for lane in lanes:
-            if run := self._next(lane):
-                self._submit(run)
+        if self.dask and self.dask.is_closed:
+            self._lose_the_rest()
+        if runs := [run for lane in lanes if (run := self._next(lane))]:
+            self._submit(runs)
 
-    def _submit(self, run: CallRun) -> None:
-        run.submitted = perf_counter() - self.began
-        expires = None if self.timeout == math.inf else self.began_at + self.timeout
-        tool = replace(run.tool, validate=None, places=None, expected_seconds=None, schema={})
-        job = Job(run.call, tool, run.arguments, run.retry, expires, run.context)
+    def _lose_the_rest(self) -> None:
+        """Answer what is open: a client that was closed ends no future, and starts none."""
+        with self.lock:
+            self.lost = True
+            lost = self.futures.keys() - {run for run, _ in self.arrived}
+        self._give_up(self.runs, _CLOSED, last=True)
+        for run in lost:
+            if run.tool.places:
+                run.tool.places.give_back(abandoned=True)
+
+    def _submit(self, runs: Sequence[CallRun]) -> None:
+        now = perf_counter() - self.began
+        for run in runs:
+            run.submitted = now
+        jobs = [self._job(run) for run in runs]
+        futures = self.dask.submit(jobs) if self.dask else map(self._submit_one, jobs)
+        for run, future in zip(runs, futures, strict=True):
+            self.futures[run] = future
+            future.add_done_callback(partial(self._arrive, run))
+
+    def _submit_one(self, job: Job) -> Future:
         try:
-            if self.on_dask:
-                future = cluster.submit(self.executor, job)
-            else:
-                future = self.executor.submit(run_job, job)
+            return self.executor.submit(run_job, job)
         except BrokenExecutor as error:
-            future = Future()
-            future.set_exception(error)
-        self.futures[run] = future
-        future.add_done_callback(partial(self._arrive, run))
+            return failed(error)
+
+    def _job(self, run: CallRun) -> Job:
+        name = run.call.name
+        if name not in self.tools:
+            bare = {"validate": None, "places": None, "expected_seconds": None, "schema": {}}
+            self.tools[name] = replace(run.tool, **bare)
+        job = Job(run.call, self.tools[name], run.arguments, run.retry, context=run.context)
+        if self.timeout < math.inf and self.dask:  # its workers' clocks may differ from ours
+            job.left = self.timeout - run.submitted
+        elif self.timeout < math.inf:
+            job.expires = self.began_at + self.timeout
+        return job
 
     def _arrive(self, run: CallRun, future: Future) -> None:
         """In whichever thread the executor has for this; the caller's thread does the rest."""
         with self.lock:
+            if self.lost:
+                return
             wanted = run.result is None
             if wanted:
                 self.arrived.append((run, future))
                 if self._is_urgent(run):
                     self.changed.notify()
-        if not wanted and run.tool.places:
-            run.tool.places.give_back(abandoned=True)
+        if run.tool.places and not wanted:
+            self._note_running(run, future)
+            self._give_place_back(run, in_time=False)
+
+    def _note_running(self, run: CallRun, future: Future) -> None:
+        """Does an abandoned call go on in this process? Its place is its own until it ends."""
+        if not (self.dask or future.cancelled() or future.exception()):
+            report = future.result()
+            if report.running:
+                self.running[run] = report.running
+
+    def _give_place_back(self, run: CallRun, in_time: bool) -> None:
+        running = self.running.pop(run, None)
+        if running is None:
+            super()._give_place_back(run, in_time)
+            return
+        places = run.tool.places
+        if in_time:
+            places.abandon()
+        running.add_done_callback(lambda _: places.give_back(abandoned=True))
 
     def _is_urgent(self, run: CallRun) -> bool:
         """Must an arrival wake the caller's thread? Others wait some ms, and are taken together."""
@@ -165,12 +220,12 @@ class ExecutorBatch(Batch):
         super()._give_up(runs, limit, last)
         unwanted, self.unwanted = self.unwanted, []
         if unwanted:
-            THREADS.submit(_cancel_all, unwanted)
+            THREADS.submit(self.dask.cancel, unwanted)
 
     def _answer_for(self, run: CallRun, limit: str) -> bool:
         future = self.futures.get(run)
         if run.result is None and future is not None:
-            if self.on_dask:  # it asks the scheduler for each, and cancels what runs as well
+            if self.dask:  # it asks the scheduler, and cancels what runs as well
                 self.unwanted.append(future)
             else:
                 future.cancel()
@@ -178,13 +233,15 @@ class ExecutorBatch(Batch):
 
     def _why_not(self, run: CallRun, limit: str) -> str:
         future = self.futures.get(run)
+        if limit is _CLOSED:
+            return "its executor's client was closed meanwhile; check before you repeat it"
         if limit != "interrupted" and future is not None and future.cancelled():
             return f"not started within {limit}; ask for it again if it is still needed"
         return super()._why_not(run, limit)
 
     def _result_of(self, run: CallRun, future: Future) -> ToolResult:
         try:
-            report = cluster.unpack(future.result()) if self.on_dask else future.result()
+            report = cluster.unpack(future.result()) if self.dask else future.result()
         except CancelledError:
             return run.fail("its executor cancelled it; check before you repeat it")
         except Exception as error:
@@ -196,6 +253,8 @@ class ExecutorBatch(Batch):
                 f"the executor could not run it: {explain(error)}; a tool for another process is "
                 "a function at the top level of a module, and so is what it takes and returns"
             )
+        if report.running:
+            self.running[run] = report.running
         return self._on_our_clock(run, report)
 
     def _on_our_clock(self, run: CallRun, report: Report) -> ToolResult:
@@ -221,9 +280,3 @@ class ExecutorBatch(Batch):
             submitted=run.submitted,
             finished=here(result.finished),
         )
-
-
-def _cancel_all(futures: list[Future]) -> None:
-    """The last first, for it is the least likely to have started; each asks a scheduler."""
-    for future in reversed(futures):
-        future.cancel()

@@ -7,78 +7,48 @@ import logging
 import multiprocessing
 import operator
 import os
+import site
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from travellers import (
+    USER,
+    die,
+    die_always,
+    die_once,
+    down,
+    echo,
+    fail,
+    leave,
+    nap,
+    note,
+    process_id,
+    unpicklable,
+    who,
+)
 
-from ptc import RetryPolicy, ToolCall, ToolRegistry, cluster, execute_parallel, execute_sequential
+from ptc import (
+    RetryPolicy,
+    ToolCall,
+    ToolRegistry,
+    cluster,
+    execute_parallel,
+    execute_sequential,
+    jobs,
+)
 from ptc.remote import at_least_once
 from ptc.threads import MOST_IDLE, DaemonThreadExecutor
 from ptc.timeline import most_at_once, spans
 
 PATIENCE = int(os.environ.get("PTC_PATIENCE", 20))
-USER = contextvars.ContextVar("user", default="nobody")
-
-
-def echo(x: int) -> int:
-    return x
-
-
-def nap(seconds: float) -> float:
-    time.sleep(seconds)
-    return seconds
-
-
-def fail() -> None:
-    raise ValueError("no such city")
-
-
-def leave() -> None:
-    raise SystemExit(3)
-
-
-def die() -> None:
-    os._exit(1)
-
-
-def down() -> None:
-    raise ConnectionError("down")
-
-
-def process_id() -> int:
-    return os.getpid()
-
-
-def note(path: str, seconds: float = 0.0) -> None:
-    """Leave a mark in a file, so that the caller can count the runs of a call."""
-    with open(path, "a") as file:
-        file.write("x")
-    time.sleep(seconds)
-
-
-def die_once(path: str) -> str:
-    first = not Path(path).exists()
-    note(path)
-    if first:
-        os._exit(1)
-    return "done"
-
-
-def die_always(path: str) -> None:
-    note(path)
-    os._exit(1)
-
-
-def who() -> str:
-    return USER.get()
-
-
-def unpicklable() -> object:
-    return threading.Lock()
 
 
 class CallersThread(Executor):
@@ -129,7 +99,19 @@ def loky_pool():
     pool.shutdown(kill_workers=True)
 
 
+@pytest.fixture(scope="module")
+def interpreters():
+    here = Path(__file__).parent
+    with concurrent.futures.InterpreterPoolExecutor(
+        2, initializer=site.addsitedir, initargs=(str(here),)
+    ) as pool:
+        list(pool.map(nap, [0.2, 0.2]))
+        yield pool
+
+
 EXECUTORS = ["threads", "daemon threads", "caller's thread", "processes", "loky", "dask"]
+if hasattr(concurrent.futures, "InterpreterPoolExecutor"):  # from Python 3.14 on
+    EXECUTORS.append("interpreters")
 
 
 @pytest.fixture(params=EXECUTORS)
@@ -138,8 +120,8 @@ def executor(request):
     if request.param in made:
         with made[request.param](2) as pool:
             yield pool
-    elif request.param == "processes":
-        yield request.getfixturevalue("processes")
+    elif request.param in ("processes", "interpreters"):
+        yield request.getfixturevalue(request.param)
     elif request.param == "loky":
         yield request.getfixturevalue("loky_pool")
     elif request.param == "dask":
@@ -245,6 +227,23 @@ def test_a_place_is_given_back_when_the_late_future_ends(registry):
     assert execute_parallel(calls_of(("one", {"wait": False})), registry, timeout=5)[0].success
 
 
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor, DaemonThreadExecutor])
+@pytest.mark.parametrize("options", [{"timeout": 0.05}, {}], ids=["the batch's", "the tool's"])
+def test_an_abandoned_call_keeps_its_place_until_it_ends(registry, pool, options):
+    """On another thread pool too, whichever timeout it was given up by."""
+    release = threading.Event()
+    registry.register(lambda wait: wait and release.wait(PATIENCE), name="one", max_concurrency=1,
+                      timeout=None if options else 0.05)  # fmt: skip
+    late, soon = calls_of(("one", {"wait": True})), calls_of(("one", {"wait": False}))
+    with pool(2) as executor:
+        (given_up,) = execute_parallel(late, registry, executor=executor, **options)
+        (starved,) = execute_parallel(soon, registry, executor=executor, timeout=0.1)
+        release.set()
+        assert "abandoned" in given_up.error
+        assert "abandoned calls that have not ended hold all 1 places" in starved.error
+        assert settled(lambda: execute_parallel(soon, registry, executor=executor)[0].success)
+
+
 def test_the_callers_context_reaches_other_thread_pools(registry):
     user = contextvars.ContextVar("user")
     user.set("ada")
@@ -266,6 +265,20 @@ def test_what_cannot_be_pickled_gets_an_error_that_says_why(registry, processes)
     assert "pickle" in results[0].error and "top level of a module" in results[0].error
     assert "pickle" in results[1].error
     assert results[2].output == 1
+
+
+def test_a_tool_travels_once_for_all_its_calls(registry, processes):
+    """What only its registry needs, its schema and its checks, stays here."""
+    sent = []
+
+    class Noting(Executor):
+        def submit(self, fn, /, *args, **kwargs):
+            sent.append(args[0].tool)
+            return processes.submit(fn, *args, **kwargs)
+
+    calls = calls_of(*[("echo", {"x": 1})] * 3)
+    assert all(r.success for r in execute_parallel(calls, registry, executor=Noting()))
+    assert len(set(sent)) == 1 and sent[0].validate is None and sent[0].schema == {}
 
 
 def test_a_killed_worker_leaves_an_error_for_each_unfinished_call(registry):
@@ -337,12 +350,11 @@ def test_a_killed_loky_worker_leaves_an_error(registry):
     not hasattr(concurrent.futures, "InterpreterPoolExecutor"),
     reason="InterpreterPoolExecutor came with Python 3.14",
 )
-def test_interpreters_of_one_process(registry):
-    with concurrent.futures.InterpreterPoolExecutor(2) as pool:
-        calls = calls_of(("echo", {"x": 1}), ("fail", {}), ("echo", {"x": 2}))
-        results = execute_parallel(calls, registry, executor=pool)
-    assert [result.output for result in results] == [1, None, 2]
-    assert "no such city" in results[1].error
+def test_an_interpreter_is_known_by_its_number(registry, request):
+    pool = request.getfixturevalue("interpreters")
+    results = execute_parallel(calls_of(*[("nap", {"seconds": 0.05})] * 8), registry, executor=pool)
+    workers = {attempt.worker for result in results for attempt in result.attempts}
+    assert len(workers) == 2 and all(name.startswith("interpreter-") for name in workers)
 
 
 # Dask
@@ -456,6 +468,87 @@ def test_the_batch_timeout_holds_for_dask(registry, client):
     assert results[0].success
     assert all("no answer within the batch's timeout" in result.error for result in results[1:])
     assert settled(lambda: forgotten(client, "nap"))
+
+
+def messages(client, monkeypatch):
+    """The kinds of the messages that the client sends to its scheduler from now on."""
+    sent, send = [], client._send_to_scheduler
+    monkeypatch.setattr(
+        client, "_send_to_scheduler", lambda message: sent.append(message["op"]) or send(message)
+    )
+    return sent
+
+
+def test_many_calls_go_to_dask_in_one_message(registry, client, monkeypatch):
+    """Most of what a short call costs there is its message."""
+    sent = messages(client, monkeypatch)
+    calls = calls_of(*[("echo", {"x": 1})] * 400)
+    results = execute_parallel(calls, registry, executor=client.get_executor())
+    assert all(result.success for result in results)
+    assert sent.count("update-graph") <= 40
+
+
+def test_what_is_given_up_on_dask_is_cancelled_in_one_message(registry, client, monkeypatch):
+    sent = messages(client, monkeypatch)
+    calls = calls_of(*[("nap", {"seconds": 0.5})] * 100)
+    execute_parallel(calls, registry, executor=client.get_executor(), timeout=0.1)
+    assert settled(lambda: forgotten(client, "nap"))
+    assert sent.count("cancel-keys") == 1
+
+
+def test_the_settings_of_a_dask_executor_hold(registry, client):
+    """As those of ``get_executor(workers=…)``: where its calls may run."""
+    address, *_ = client.scheduler_info()["workers"]
+    executor = client.get_executor(workers=[address], pure=True)
+    results = execute_parallel(calls_of(*[("nap", {"seconds": 0.02})] * 8), registry,
+                               executor=executor)  # fmt: skip
+    assert {attempt.worker for result in results for attempt in result.attempts} == {address}
+
+
+def set_clock(seconds):
+    """On a worker: a time of day that is wrong by so much."""
+    jobs.time = SimpleNamespace(time=lambda: time.time() + seconds) if seconds else time
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_batchs_timeout_bears_a_worker_whose_clock_is_wrong(registry, client, hours):
+    calls = calls_of(("echo", {"x": 1}), ("nap", {"seconds": 3.0}))
+    client.run(set_clock, hours * 3600)
+    try:
+        results = execute_parallel(calls, registry, executor=client.get_executor(), timeout=1.0)
+    finally:
+        client.run(set_clock, 0)
+    assert [result.success for result in results] == [True, False]
+    assert "no answer within" in results[1].error
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["cancelled", "never ended"])
+def test_a_client_that_is_closed_leaves_an_error_for_each_open_call(
+    registry, client, ends, monkeypatch
+):
+    """It cancels some futures and forgets the rest. A place that one of them held is free again."""
+    from distributed import Client
+
+    mine = Client(client.scheduler.address, set_as_default=False)
+    executor = mine.get_executor()
+    if not ends:
+        monkeypatch.setattr(executor, "_wrap_future", lambda task: Future())
+    calls = calls_of(("unknown", {}), *[("single", {"seconds": 0.5})] * 2,
+                     *[("nap", {"seconds": 0.5})] * 9)  # fmt: skip
+    results = execute_parallel(calls, registry, executor=executor, on_result=lambda _: mine.close())
+    assert "no tool named 'unknown'" in results[0].error
+    for result in results[1:]:
+        assert "client was closed" in result.error or (ends and "cancelled it" in result.error)
+    assert execute_parallel(calls_of(("single", {"seconds": 0.0})), registry)[0].success
+    with pytest.raises(RuntimeError, match="client is closed"):
+        execute_parallel(calls, registry, executor=executor)
+
+
+def test_a_dask_executor_that_is_shut_down_raises(registry, client):
+    executor = client.get_executor()
+    executor.shutdown()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        execute_parallel(calls_of(("echo", {"x": 1})), registry, executor=executor)
 
 
 def test_an_interrupt_cancels_what_dask_has_not_started(registry, client, tmp_path):
@@ -610,13 +703,31 @@ def test_fewer_than_one_thread_raises():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_starts_threads_of_its_own(registry):
+def test_a_forked_child_starts_threads_of_its_own(tmp_path):
     """The parent's idle threads don't exist in the child, which must not wait for them."""
-    calls = calls_of(*[("echo", {"x": 1})] * 4)
-    execute_parallel(calls, registry)
-    child = os.fork()
-    if child == 0:
-        done = execute_parallel(calls, registry, timeout=PATIENCE)
-        os._exit(0 if all(result.success for result in done) else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    script = tmp_path / "forks.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import os
+        from ptc import ToolCall, ToolRegistry, execute_parallel
+        registry = ToolRegistry()
+        registry.register(lambda: 1, name="one")
+        calls = [ToolCall(str(n), "one", {{}}) for n in range(4)]
+        execute_parallel(calls, registry)
+        child = os.fork()
+        done = execute_parallel(calls, registry, timeout={PATIENCE})
+        good = all(result.success for result in done)
+        if child == 0:
+            os._exit(0 if good else 1)
+        print(good and os.waitpid(child, 0)[1] == 0)
+    """)
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", script],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 3,
+        check=True,
+    )
+    assert done.stdout == "True\n"
+    assert done.stderr == ""
