@@ -58,14 +58,8 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    """A new page of the browser; an exception that nobody caught in it fails the test."""
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    page.set_default_timeout(30_000)
-    uncaught: list[str] = []
-    page.on("pageerror", lambda error: uncaught.append(str(error)))
-    yield page
-    page.close()
-    assert not uncaught
+    with jlab.new_page(browser) as page:
+        yield page
 
 
 @pytest.fixture

@@ -106,6 +106,18 @@ def launch() -> Iterator:
 
 
 @contextlib.contextmanager
+def new_page(browser) -> Iterator:
+    """A page of the browser; an exception that nobody caught in it is an AssertionError."""
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.set_default_timeout(30_000)
+    uncaught: list[str] = []
+    page.on("pageerror", lambda error: uncaught.append(str(error)))
+    yield page
+    page.close()
+    assert not uncaught
+
+
+@contextlib.contextmanager
 def serve(root: Path, home: Path, theme: str = "light") -> Iterator[Lab]:
     """JupyterLab on the folder ``root``, its settings and whatever it writes in ``home``."""
     token = secrets.token_hex(16)
@@ -177,8 +189,18 @@ def open_lab(page, lab: Lab, path: str) -> None:
 
 def run_all(page, seconds: float = 120) -> None:
     """Runs every cell of the open notebook; a cell's error is an AssertionError here."""
+    start_all(page)
+    wait_for_end(page, seconds)
+
+
+def start_all(page) -> None:
+    """Sets every cell of the open notebook going."""
     # The stored outputs go first: their numbers would pass for those of this run.
     page.evaluate(_CLEAR_AND_RUN)
+
+
+def wait_for_end(page, seconds: float = 120) -> None:
+    """Waits until every cell was run; a cell's error is an AssertionError here."""
     page.wait_for_function(_DONE, timeout=seconds * 1000)
     if errors := page.evaluate(_ERRORS):
         raise AssertionError(f"cells failed: {errors}")
