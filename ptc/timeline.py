@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from heapq import heapreplace
 from io import BytesIO
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .calls import ToolResult
@@ -62,18 +63,40 @@ def schedule(
     """
     _check(durations)
     names = worker_names(workers)
-    if labels is None:
-        labels = (f"call {number}" for number in range(1, len(durations) + 1))
+    if labels is not None and len(labels) != len(durations):
+        raise ValueError(f"{len(labels)} labels for {len(durations)} durations")
     free = [(0.0, index) for index in range(min(workers, len(durations)))]
-    timeline = []
-    new = tuple.__new__  # what Span() calls in turn
+    timeline: list[Span] = []
     with _uncollected():
-        for label, seconds in zip(labels, durations, strict=True):
-            start, index = free[0]
-            end = start + seconds
-            heapreplace(free, (end, index))
-            timeline.append(new(Span, (label, names[index], start, end, True)))
+        for first in range(0, len(durations), _PART):
+            part = slice(first, first + _PART)
+            starts, ends, lanes = _assign(durations[part], free, names)
+            called = (
+                [f"call {number}" for number in range(first + 1, first + len(starts) + 1)]
+                if labels is None
+                else labels[part]
+            )
+            columns = zip(called, lanes, starts, ends, repeat(True))
+            timeline.extend(map(tuple.__new__, repeat(Span), columns))  # Span(...), without a frame
     return timeline
+
+
+_PART = 512  # calls at a time: what is at work stays in the processor's cache
+
+
+def _assign(
+    durations: Sequence[float], free: list[tuple[float, int]], names: Sequence[str]
+) -> tuple[list[float], list[float], list[str]]:
+    """Starts, ends and workers; ``free``, a heap of when which worker is free, is kept."""
+    starts, ends, lanes = [], [], []
+    for seconds in durations:
+        start, index = free[0]
+        end = start + seconds
+        heapreplace(free, (end, index))
+        starts.append(start)
+        ends.append(end)
+        lanes.append(names[index])
+    return starts, ends, lanes
 
 
 @contextmanager
@@ -89,6 +112,8 @@ def _uncollected() -> Iterator[None]:
 
 
 def _check(durations: Sequence[float]) -> None:
+    if len(durations) and min(durations) >= 0 and sum(durations) < math.inf:  # none is NaN then
+        return
     for seconds in durations:
         if not 0 <= seconds < math.inf:  # NaN compares as False
             raise ValueError(f"a duration is a number of seconds from 0 up, got {seconds!r}")
