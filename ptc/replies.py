@@ -68,8 +68,10 @@ def read_arguments(sent: Any) -> tuple[dict[str, Any], str | None]:
     try:
         if isinstance(sent, str):
             value = _parse(sent)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         why = f" ({quote(error)})"
+    except RecursionError:  # its words and its depth differ from one Python to the next
+        why = " (nested too deeply)"
     if isinstance(value, dict):
         return value, None
     return {}, f"no JSON object: {quote(sent)}{why}; send the arguments as one JSON object"

@@ -258,7 +258,7 @@ MENDED = {
     ),
     "a JSON list": ([call("get_weather", '["Paris"]')], ['["Paris"]']),
     "NaN": ([call("boom", '{"why": NaN}')], ["NaN"]),
-    "too deep": ([call("boom", '{"why": ' + "[" * 5000 + "]" * 5000 + "}")], ["[[["]),
+    "too deep": ([call("boom", '{"why": ' + "[" * 100_000 + "]" * 100_000 + "}")], ["[[["]),
     "blank": ([call("boom", "  ")], ["ValueError: no"]),
     "an id twice": (
         [call("get_weather", {"city": city}, id="same") for city in ("Paris", "Rome")],

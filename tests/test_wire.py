@@ -643,7 +643,7 @@ def test_secrets_never_reach_a_message(monkeypatch):
         ("null", "null"),
         ('{"x": NaN}', "NaN"),
         ('{"x": -Infinity}', "Infinity"),
-        ('{"x": ' + "[" * 100_000, "recursion"),
+        ('{"x": ' + "[" * 100_000, "nested too deeply"),
         ('{"x": ' + "9" * 5000 + "}", "4300"),
         ("{} {}", "Extra data"),
         (7, "7"),
