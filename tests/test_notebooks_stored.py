@@ -190,6 +190,17 @@ def test_the_readmes_links_lead_to_files_and_it_names_every_notebook():
     assert {path.relative_to(build.TOP).as_posix() for path in NOTEBOOKS} <= named
 
 
+def test_the_instructors_guide_names_every_notebook_and_no_exercise_that_is_not():
+    path = build.TOP / "notebooks" / "workshop.md"
+    text = path.read_text("utf-8")
+    assert dead_links(path.parent, text) == []
+    named = set(LINK.findall(text))
+    assert {notebook.relative_to(path.parent).as_posix() for notebook in NOTEBOOKS} <= named
+    cells = [cell.source for notebook in NOTEBOOKS for cell in nbformat.read(notebook, 4).cells]
+    known = set(re.findall(r'check\("(\d\d\.\d)"', "\n".join(cells)))
+    assert set(re.findall(r"\b\d\d\.\d\b", text)) - known == set()
+
+
 def test_a_dead_link_is_noticed(tmp_path):
     (tmp_path / "here.md").touch()
     text = "[a](here.md), [b](here.md#part), [c](https://example.org/x), [d](#top), [e](gone.md)"
