@@ -169,4 +169,6 @@ def dashboard(client: Any) -> Any:
         def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
             return super()._repr_mimebundle_(**options) | {"text/plain": "Dask's dashboard"}
 
-    return Link(f'<a href="{client.dashboard_link}" target="_blank">Dask\'s dashboard</a>')
+    style = "color: var(--jp-content-link-color, #0d47a1); text-decoration: underline"
+    where = f'href="{client.dashboard_link}" target="_blank" style="{style}"'
+    return Link(f"<a {where}>Dask's dashboard</a>")
