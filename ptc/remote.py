@@ -188,15 +188,14 @@ class ExecutorBatch(Batch):
                 if self._is_urgent(run):
                     self.changed.notify()
         if run.tool.places and not wanted:
-            self._note_running(run, future)
+            if not (self.dask or future.cancelled() or future.exception()):
+                self._note_running(run, future.result())
             self._give_place_back(run, in_time=False)
 
-    def _note_running(self, run: CallRun, future: Future) -> None:
+    def _note_running(self, run: CallRun, report: Report) -> None:
         """Does an abandoned call go on in this process? Its place is its own until it ends."""
-        if not (self.dask or future.cancelled() or future.exception()):
-            report = future.result()
-            if report.running:
-                self.running[run] = report.running
+        if run.tool.places and report.running:
+            self.running[run] = report.running
 
     def _give_place_back(self, run: CallRun, in_time: bool) -> None:
         running = self.running.pop(run, None)
@@ -253,8 +252,7 @@ class ExecutorBatch(Batch):
                 f"the executor could not run it: {explain(error)}; a tool for another process is "
                 "a function at the top level of a module, and so is what it takes and returns"
             )
-        if report.running:
-            self.running[run] = report.running
+        self._note_running(run, report)
         return self._on_our_clock(run, report)
 
     def _on_our_clock(self, run: CallRun, report: Report) -> ToolResult:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from heapq import heapreplace
 from io import BytesIO
-from itertools import repeat
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .calls import ToolResult
@@ -65,18 +65,15 @@ def schedule(
     names = worker_names(workers)
     if labels is not None and len(labels) != len(durations):
         raise ValueError(f"{len(labels)} labels for {len(durations)} durations")
+    if labels is None:
+        labels = (f"call {number}" for number in range(1, len(durations) + 1))
     free = [(0.0, index) for index in range(min(workers, len(durations)))]
     timeline: list[Span] = []
+    to_start, called = iter(durations), iter(labels)
     with _uncollected():
-        for first in range(0, len(durations), _PART):
-            part = slice(first, first + _PART)
-            starts, ends, lanes = _assign(durations[part], free, names)
-            called = (
-                [f"call {number}" for number in range(first + 1, first + len(starts) + 1)]
-                if labels is None
-                else labels[part]
-            )
-            columns = zip(called, lanes, starts, ends, repeat(True))
+        while part := list(islice(to_start, _PART)):
+            starts, ends, lanes = _assign(part, free, names)
+            columns = zip(islice(called, len(part)), lanes, starts, ends, repeat(True))
             timeline.extend(map(tuple.__new__, repeat(Span), columns))  # Span(...), without a frame
     return timeline
 

@@ -479,7 +479,7 @@ def messages(client, monkeypatch):
     return sent
 
 
-def test_many_calls_go_to_dask_in_one_message(registry, client, monkeypatch):
+def test_many_calls_go_to_dask_in_few_messages(registry, client, monkeypatch):
     """Most of what a short call costs there is its message."""
     sent = messages(client, monkeypatch)
     calls = calls_of(*[("echo", {"x": 1})] * 400)

@@ -1,6 +1,7 @@
 """Timelines: what is predicted, what was measured, and what the chart says."""
 
 import math
+from collections import deque
 from itertools import pairwise
 
 import pytest
@@ -107,6 +108,23 @@ def test_wrong_duration_is_quoted(wrong):
 def test_no_workers_is_refused(predict):
     with pytest.raises(ValueError, match="workers=0"):
         predict([], 0)
+
+
+def test_a_sequence_that_cannot_be_sliced_will_do():
+    assert schedule(deque([0.1, 0.1, 0.4]), 2) == schedule([0.1, 0.1, 0.4], 2)
+
+
+def test_many_calls_are_scheduled_as_few_are():
+    """Past any part in which they are worked through: each call on the worker free first."""
+    seconds = [1.0 + n % 7 for n in range(2000)]
+    free, expected = [0.0] * 3, []
+    for length in seconds:
+        worker = min(range(3), key=free.__getitem__)
+        expected.append((f"worker-{worker + 1}", free[worker], free[worker] + length))
+        free[worker] += length
+    timeline = schedule(seconds, 3)
+    assert [(span.worker, span.start, span.end) for span in timeline] == expected
+    assert [span.label for span in timeline] == [f"call {n}" for n in range(1, 2001)]
 
 
 def test_labels_must_match():
