@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 
-from .batch import Batch
 from .calls import ToolCall, ToolResult
+from .machine.batch import Batch
 from .registry import ToolRegistry
 from .retry import RetryPolicy
 
@@ -30,7 +30,7 @@ def execute_parallel(
 
     ``executor`` runs the calls elsewhere, with its own number of workers, and is left open: another
     thread pool, a process pool, loky's, Dask's ``client.get_executor()``. What holds on which is a
-    table at the top of :mod:`ptc.remote`.
+    table at the top of :mod:`ptc.executors.pool`.
 
     Raises:
         ValueError: ``max_workers`` is below 1, or ``timeout`` is negative.
@@ -81,7 +81,7 @@ def new_batch(
     """A batch on our threads, or on somebody else's executor."""
     if executor is None:
         return Batch(calls, registry, workers, retry, timeout)
-    from .remote import ExecutorBatch
+    from .executors.pool import ExecutorBatch
 
     return ExecutorBatch(calls, registry, workers, retry, timeout, executor)
 

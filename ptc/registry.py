@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import schemas, wire
-from .places import Places
+from .machine.permits import Places
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 

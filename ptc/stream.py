@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from .batch import Batch
 from .calls import ToolCall, ToolResult
-from .deltas import AnthropicEvents, ChatDeltas, Part
 from .execute import new_batch, run_batch
+from .machine.batch import Batch
+from .machine.run import CallRun
+from .machine.threads import THREADS
 from .registry import ToolRegistry
-from .replies import as_sent, new_id, quote, read_arguments
 from .retry import RetryPolicy
-from .run import CallRun
 from .text import explain
-from .threads import THREADS
 from .wire import assistant_message
+from .wire.deltas import AnthropicEvents, ChatDeltas, Part
+from .wire.reading import as_sent, new_id, quote, read_arguments
 
 
 @dataclass(frozen=True, slots=True)

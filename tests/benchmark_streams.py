@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ptc import ToolRegistry, connect, execute_parallel, extract_parallel_calls
 from ptc.provider import ScriptedProvider
-from ptc.scripts import call
+from ptc.provider.script import call
 from ptc.stream import execute_stream
 
 QUICK = 0.05  # seconds

@@ -14,7 +14,7 @@ import jlab
 import pytest
 from hypothesis import settings
 
-from ptc import build
+from ptc.workbook import build
 
 # On import, not in a fixture: the kernels that run the notebooks inherit this process's variables.
 _home = tempfile.TemporaryDirectory(prefix="ptc-tests-")

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ptc.build import forget_the_user
+from ptc.workbook.build import forget_the_user
 
 NO_CHROMIUM = "no Chromium found: install one, or name its program in PTC_CHROMIUM"
 

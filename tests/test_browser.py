@@ -17,7 +17,7 @@ from jlab import (
 )
 from nbformat.v4 import new_code_cell, new_notebook
 
-from ptc import build
+from ptc.workbook import build
 
 SLIDER = """
 import io

@@ -39,13 +39,12 @@ from ptc import (
     RetryPolicy,
     ToolCall,
     ToolRegistry,
-    cluster,
     execute_parallel,
     execute_sequential,
-    jobs,
+    workbook,
 )
-from ptc.remote import at_least_once
-from ptc.threads import MOST_IDLE, DaemonThreadExecutor
+from ptc.executors import at_least_once, jobs
+from ptc.machine.threads import MOST_IDLE, DaemonThreadExecutor
 from ptc.timeline import most_at_once, spans
 
 PATIENCE = int(os.environ.get("PTC_PATIENCE", 20))
@@ -586,15 +585,15 @@ def test_a_call_that_kills_every_worker_gets_an_error(registry, client, tmp_path
 
 
 def test_the_dashboards_link_reads_the_same_everywhere(client):
-    link = cluster.dashboard(client)
+    link = workbook.dashboard(client)
     assert client.dashboard_link in link.value
     assert link._repr_mimebundle_()["text/plain"] == "Dask's dashboard"
 
 
 def test_what_is_not_installed_is_said_in_one_line():
-    cluster.need("distributed", "loky")
+    workbook.need("distributed", "loky")
     with pytest.raises(ImportError) as caught:
-        cluster.need("distributed", "no_such_package")
+        workbook.need("distributed", "no_such_package")
     (line,) = caught.value._render_traceback_()
     assert "%pip install distributed no_such_package " in line
 
@@ -648,7 +647,7 @@ def test_a_thread_that_fell_idle_is_used_again():
 
 
 def test_an_idle_thread_ends_after_a_while(monkeypatch):
-    monkeypatch.setattr("ptc.threads.IDLE_SECONDS", 0.01)
+    monkeypatch.setattr("ptc.machine.threads.IDLE_SECONDS", 0.01)
     executor = DaemonThreadExecutor()
     executor.submit(threading.current_thread).result(PATIENCE).join(PATIENCE)
     assert executor._threads == 0

@@ -9,9 +9,10 @@ import nbformat
 import pytest
 
 from ptc import exercises
-from ptc.build import notebooks
+from ptc.exercises import judging
+from ptc.workbook.build import notebooks
 
-MODULES = exercises._MODULES
+MODULES = judging._MODULES
 KNOWN = {
     number: exercise
     for module in MODULES.values()
@@ -27,7 +28,7 @@ WRONG = {
 @pytest.fixture(autouse=True)
 def progress_file(tmp_path, monkeypatch):
     monkeypatch.setenv("PTC_PROGRESS", str(tmp_path / "progress.json"))
-    monkeypatch.setattr(exercises, "_hints_shown", {})
+    monkeypatch.setattr(judging, "_hints_shown", {})
     return tmp_path / "progress.json"
 
 

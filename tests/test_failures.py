@@ -12,7 +12,7 @@ import openai
 import pytest
 
 from ptc import ToolRegistry, answer, connect
-from ptc.failures import Client, ModelError
+from ptc.client.failures import Client, ModelError
 from ptc.provider import ScriptedProvider
 
 KEY = "sk-proj-hunter2-0123456789-hunter2"
@@ -201,7 +201,7 @@ def test_a_notebook_shows_the_sentence_alone(serve):
     assert " ".join(shown.split()).endswith("set OPENAI_API_KEY to one that is valid there")
     script = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     *lines, last = script.stderr.splitlines()
-    assert last.startswith("ptc.failures.ModelError: http://127") and len(lines) < 30
+    assert last.startswith("ptc.client.failures.ModelError: http://127") and len(lines) < 30
     assert "hunter2" not in script.stderr + shown
 
 

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptc import ToolRegistry, answer
-from ptc.batch import Batch
-from ptc.provider import ScriptedProvider, _bodies
-from ptc.refusals import check_request
-from ptc.scripts import call
+from ptc.machine.batch import Batch
+from ptc.provider import ScriptedProvider
+from ptc.provider.refusals import check_request
+from ptc.provider.script import call
+from ptc.provider.server import _bodies
 
 NEXT = {"role": "user", "content": "And then?"}
 WORDS = {"role": "assistant", "content": "That is all."}

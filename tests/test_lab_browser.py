@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from jlab import open_lab, run_all
 from nbformat.v4 import new_code_cell, new_notebook
 
-from ptc import build
+from ptc.workbook import build
 
 LAB = "from ptc.lab import LatencyLab\nlab = LatencyLab()\nlab"
 INTERACT = """\

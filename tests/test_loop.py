@@ -8,9 +8,9 @@ import openai
 import pytest
 
 from ptc import ToolRegistry, answer, connect
-from ptc.batch import Batch
+from ptc.machine.batch import Batch
 from ptc.provider import ScriptedProvider
-from ptc.scripts import call
+from ptc.provider.script import call
 from ptc.tools import CityTools
 
 QUESTION = "What's the time, the date and the weather in Paris?"

@@ -20,7 +20,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from ptc import build
+from ptc.workbook import build
 
 NOTEBOOKS = build.notebooks()
 
@@ -68,7 +68,7 @@ def has_no_empty_cell(nb: NotebookNode) -> Iterator[str]:
 def is_in_normal_form(nb: NotebookNode) -> Iterator[str]:
     """No widget state, no timestamps, no language version, no live widget, no stream in pieces."""
     if build.text_of(nb) != build.text_of(build.normal(nb)):
-        yield "not in its normal form: run python -m ptc.build"
+        yield "not in its normal form: run python -m ptc.workbook.build"
 
 
 def has_plain_tags(nb: NotebookNode) -> Iterator[str]:
@@ -104,7 +104,7 @@ def shows_what_it_ends_in(nb: NotebookNode) -> Iterator[str]:
 def has_pictures_of_its_source(nb: NotebookNode) -> Iterator[str]:
     for cell in build.code_cells(nb):
         if set(build.marks(cell)) - {build.source_mark(cell)}:
-            yield f"{cell.id}: a picture of another source: run python -m ptc.build"
+            yield f"{cell.id}: a picture of another source: run python -m ptc.workbook.build"
 
 
 def has_alt_texts(nb: NotebookNode) -> Iterator[str]:
@@ -416,7 +416,7 @@ def test_a_sequential_executor_is_noticed_in_the_notebooks(name, tmp_path):
     assert bad.returncode == 1 and "Cell outputs differ" in bad.stdout, bad.stdout
 
 
-# --- python -m ptc.build ---------------------------------------------------------------------
+# --- python -m ptc.workbook.build ---------------------------------------------------------------------
 
 DRAWN = """
 import time

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import nbformat
 import pytest
 
-from ptc import build
 from ptc.provider import ScriptedProvider
+from ptc.workbook import build
 
 KEY = "sk-hunter2-0123456789"
 NOTEBOOK = build.TOP / "notebooks" / "further" / "streams_and_real_models.ipynb"

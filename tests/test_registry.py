@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from ptc import ToolCall, ToolRegistry, execute_with_retry
-from ptc.wire import WIRES
+from ptc.wire.formats import WIRES
 
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -15,7 +15,7 @@ from ptc import (
     execute_sequential,
     execute_with_retry,
 )
-from ptc.run import CallRun
+from ptc.machine.run import CallRun
 
 AT_ONCE = RetryPolicy(wait_initial=0, wait_jitter=0)
 PATIENCE = 20  # seconds that no test needs unless it fails

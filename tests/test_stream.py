@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptc import RetryPolicy, ToolRegistry, answer, extract_parallel_calls, format_parallel_results
-from ptc.deltas import JsonEnd
 from ptc.provider import ScriptedProvider, call
-from ptc.refusals import check_request
+from ptc.provider.refusals import check_request
 from ptc.stream import execute_stream
 from ptc.tools import CityTools
+from ptc.wire.deltas import JsonEnd
 
 PATIENCE = int(os.environ.get("PTC_PATIENCE", 10))
 

@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ptc import tools, weather
-from ptc.tools import CityTools, get_date, get_time, get_weather, known_cities
+from ptc.tools import CityTools, get_date, get_time, get_weather, known_cities, sample, weather
+from ptc.tools import city as tools
 
 NOW = "2026-11-23T13:05:00+00:00"
 PARIS = {
@@ -237,8 +237,8 @@ def test_many_first_calls_at_once_start_one_server():
 
 MANY = """
 import threading
-from ptc import weather
-made, cities = [], weather.known_cities()
+from ptc.tools import sample, weather
+made, cities = [], sample.known_cities()
 start = weather._SampleServer.__init__
 weather._SampleServer.__init__ = lambda self, *a: (made.append(self), start(self, *a))[1]
 gate, answers = threading.Barrier(32), []
@@ -273,7 +273,7 @@ def test_the_server_is_silent():
     """Not a line on stderr, also where a client hangs up in the middle."""
     script = """
 import socket, struct, time
-from ptc import weather
+from ptc.tools import sample, weather
 port = int(weather._sample_url().rsplit(":")[-1])
 for request in (b"GET /v1/sea", b"GET /v1/search?name=Rome HTTP/1.1\\r\\n\\r\\n", b"?\\r\\n\\r\\n"):
     with socket.create_connection(("127.0.0.1", port)) as s:
@@ -291,7 +291,7 @@ def test_a_forked_child_starts_its_own_server():
     script = """
 import os, warnings
 warnings.simplefilter("ignore")
-from ptc import weather
+from ptc.tools import sample, weather
 get_weather("Paris")
 mine = weather._sample_url()
 weather._lock.acquire()
@@ -339,7 +339,7 @@ def run_script(script, **environment):
 )
 def test_the_sample_server_answers_and_refuses_like_the_real_one(path, params, status, answer):
     """No ``results`` where nothing is found; ``error`` and ``reason`` where a parameter is bad."""
-    got_status, got = weather.sample_answer(path, params)
+    got_status, got = sample.sample_answer(path, params)
     assert got_status == status
     if status == 200:
         assert got == answer
@@ -350,7 +350,7 @@ def test_the_sample_server_answers_and_refuses_like_the_real_one(path, params, s
 def test_the_sample_forecast_has_the_real_shape():
     """Only the values asked for, each with its unit, and the frame around them."""
     at = {"latitude": "48.85", "longitude": "2.35", "current": "temperature_2m,weather_code"}
-    status, answer = weather.sample_answer("/v1/forecast", at)
+    status, answer = sample.sample_answer("/v1/forecast", at)
     assert status == 200
     assert answer["current"] == {
         "time": "2026-11-23T13:00",
@@ -450,8 +450,8 @@ def test_live_asks_for_the_place_then_for_its_weather(live):
 def test_the_sample_is_asked_for_the_same_things_as_the_real_service(live, monkeypatch):
     """Both modes run the same client: the same paths with the same parameters."""
     seen = []
-    answer = weather.sample_answer
-    monkeypatch.setattr(weather, "sample_answer", lambda *a: (seen.append(a), answer(*a))[1])
+    answer = sample.sample_answer
+    monkeypatch.setattr(sample, "sample_answer", lambda *a: (seen.append(a), answer(*a))[1])
     get_weather("Berlin")
     monkeypatch.delenv("PTC_LIVE")
     get_weather("Berlin")
@@ -516,7 +516,7 @@ def test_an_unlisted_weather_code_is_told_as_it_is(live):
 
 
 def test_a_silent_service_becomes_a_timeout_error(live, monkeypatch):
-    """After :data:`ptc.weather.TIMEOUT` seconds without an answer."""
+    """After :data:`ptc.tools.weather.TIMEOUT` seconds without an answer."""
     monkeypatch.setattr(weather, "TIMEOUT", 0.05)
     live.hold.clear()
     asked = monotonic()
@@ -548,14 +548,14 @@ def test_the_client_goes_on_after_failures(live):
 def test_the_table_of_weather_codes_is_complete():
     """The 28 codes of Open-Meteo's documentation, each in its own words."""
     codes = "0 1 2 3 45 48 51 53 55 56 57 61 63 65 66 67 71 73 75 77 80 81 82 85 86 95 96 99"
-    table = weather._sample()["weather_codes"]
+    table = sample._sample()["weather_codes"]
     assert list(table) == codes.split()
     assert len({*table.values()}) == 28
 
 
 def test_the_sample_names_zones_that_exist():
     """Each zone is in the time zone database of this machine, under its own name."""
-    for city in weather._sample()["cities"]:
+    for city in sample._sample()["cities"]:
         assert ZoneInfo(city["place"]["timezone"]).key == city["place"]["timezone"]
 
 

@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from ptc.calls import ToolCall, ToolResult
-from ptc.refusals import check_request
+from ptc.provider.refusals import check_request
 from ptc.wire import (
-    WIRES,
     assistant_message,
     describe_tools,
     extract_parallel_calls,
     format_parallel_results,
 )
+from ptc.wire.formats import WIRES
 
 NAMES = ["get_time", "get_weather", "get_weather"]
 ARGUMENTS: list[dict] = [

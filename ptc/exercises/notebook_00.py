@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from . import Exercise, Wrong, call, close
+from .judging import Exercise, Wrong, call, close
 
 _BATCHES = ([0.2, 0.7, 0.1, 0.4], [0.1, 0.1, 0.4], [0.5], [0.2, 0.2, 0.2, 0.2])
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..calls import ToolCall
 from ..text import shorten
-from . import Exercise, NotAttempted, Wrong, call, close, why_not
+from .judging import Exercise, NotAttempted, Wrong, call, close, why_not
 
 _TIME = ("call_7", "get_time", {"city": "Paris"})
 _DATE = ("call_8", "get_date", {"city": "Paris"})
@@ -51,7 +51,7 @@ def _text(sent: Any) -> str:
 @cache
 def _sample() -> list[tuple[str, list[tuple[str, str, Any]]]]:
     """The queries of the bundled sample, each with its calls."""
-    path = files("ptc") / "data" / "parallel_queries.json"
+    path = files("ptc") / "exercises" / "parallel_queries.json"
     entries = json.loads(path.read_text("utf-8"))["queries"]
     return [
         (

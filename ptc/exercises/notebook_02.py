@@ -9,7 +9,7 @@ from ..calls import ToolCall
 from ..execute import execute_sequential
 from ..registry import ToolRegistry
 from ..text import describe, explain, shorten
-from . import Exercise, NotAttempted, Wrong, call, close, why_not
+from .judging import Exercise, NotAttempted, Wrong, call, close, why_not
 
 _BEGIN = 1000.0  # what the clock shows first
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..calls import ToolCall
 from ..text import describe, explain, shorten
 from ..timeline import schedule
-from . import Exercise, NotAttempted, Wrong, close, why_not
+from .judging import Exercise, NotAttempted, Wrong, close, why_not
 
 # --- 03.1: run them together ------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import Any
 
 from ..calls import ToolCall
-from . import Exercise, Wrong, call, quiz
+from .judging import Exercise, Wrong, call, quiz
 from .stage import StagedPool
 
 _NAMES = ("get_weather", "get_time", "get_date")

@@ -7,11 +7,11 @@ from typing import Any
 
 from ..calls import ToolCall, ToolResult
 from ..provider import ScriptedProvider
-from ..refusals import Refused, check_request
-from ..scripts import call as asked
+from ..provider.refusals import Refused, check_request
+from ..provider.script import call as asked
 from ..text import describe, explain, shorten
 from ..wire import format_parallel_results
-from . import Exercise, NotAttempted, Wrong, quiz
+from .judging import Exercise, NotAttempted, Wrong, quiz
 
 Message = dict[str, Any]
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..calls import ToolCall, ToolResult
 from ..check import PartialResultsWarning
 from ..text import explain, shorten
-from . import Exercise, NotAttempted, Wrong
+from .judging import Exercise, NotAttempted, Wrong
 
 
 def _given(function: Callable[..., Any], told: str, *args: Any, why: str = "") -> Any:

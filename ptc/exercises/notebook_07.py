@@ -7,7 +7,7 @@ from typing import Any
 
 from ..calls import ToolCall
 from ..text import describe, explain, shorten
-from . import Exercise, NotAttempted, Wrong, call, close
+from .judging import Exercise, NotAttempted, Wrong, call, close
 from .stage import StagedPool
 
 LATE = "no answer in time"

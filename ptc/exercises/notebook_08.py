@@ -14,7 +14,7 @@ from ..registry import ToolRegistry
 from ..text import describe, shorten
 from ..timeline import lower_bound, schedule
 from ..timeline import makespan as last_end
-from . import Exercise, Wrong, call, close
+from .judging import Exercise, Wrong, call, close
 
 # --- 08.1: the makespan model ----------------------------------------------------------------
 

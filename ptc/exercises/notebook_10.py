@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
-from ..refusals import Refused, check_request
-from . import Exercise, NotAttempted, Wrong, call
+from ..provider.refusals import Refused, check_request
+from .judging import Exercise, NotAttempted, Wrong, call
 
 Delta = dict[str, Any]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..text import shorten
-from . import Exercise, Wrong, call, close, quiz
+from .judging import Exercise, Wrong, call, close, quiz
 
 # --- 11.2: what the tools must promise -------------------------------------------------------
 

@@ -6,14 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from ..timeline import (
-    Span,
-    lower_bound,
-    makespan,
-    most_at_once,
-    utilisation,
-    worker_names,
-)
+from ..timeline import Span, lower_bound, makespan, most_at_once, utilisation, worker_names
 from .overhead import NO_OVERHEADS, Overhead, Overheads, measured_overheads
 from .settings import BACKOFF, HOLDS, ORDERS, Settings, capacity
 

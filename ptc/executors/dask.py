@@ -5,22 +5,20 @@ ends a task whose output can't be sent back. So a job travels as bytes under a k
 returns as bytes. It also runs the tasks of a lost worker again, however the executor is made. And
 it can take many tasks in one message, which its executor never does: most of what a short call
 costs there is its message. Nothing is imported from Dask here: who hands its executor over has it.
-:func:`need` and :func:`dashboard` are for the notebook that shows it.
 """
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from functools import lru_cache
-from importlib.util import find_spec
 from itertools import repeat
 from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
+from ..registry import Tool
+from ..text import explain
 from .jobs import Job, Report, run_job
-from .registry import Tool
-from .text import explain
 
 NOT_REPEATABLE = (
     "not started: Dask runs a call again when it loses its worker, and {name!r} is not idempotent; "
@@ -139,36 +137,3 @@ def why_lost(error: BaseException) -> str | None:
     return (
         f"KilledWorker: it was run on {error.allowed_failures + 1} workers, and each of them died"
     )
-
-
-class NotInstalledError(ImportError):
-    """Some packages aren't here; a notebook shows the one line that says how to get them."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
-
-
-def need(*packages: str) -> None:
-    """Stop, and give the one command that installs them, if one of the packages isn't here.
-
-    Raises:
-        NotInstalledError: one isn't.
-    """
-    if not all(map(find_spec, packages)):
-        raise NotInstalledError(
-            f"This part needs more packages. Run  %pip install {' '.join(packages)}  in a cell, "
-            "then this cell again; or go on at a heading that doesn't need them."
-        )
-
-
-def dashboard(client: Any) -> Any:
-    """A link to the dashboard of a Dask client. Its text is the same wherever it leads to."""
-    import ipywidgets
-
-    class Link(ipywidgets.HTML):
-        def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-            return super()._repr_mimebundle_(**options) | {"text/plain": "Dask's dashboard"}
-
-    style = "color: var(--jp-content-link-color, #0d47a1); text-decoration: underline"
-    where = f'href="{client.dashboard_link}" target="_blank" style="{style}"'
-    return Link(f"<a {where}>Dask's dashboard</a>")

@@ -1,7 +1,7 @@
 """Three tools to call: the time, the date and the weather of a city.
 
 Time and date are real. The weather is sample data from a loopback server, or Open-Meteo's
-(CC BY 4.0) where the environment has ``PTC_LIVE=1``: see :mod:`ptc.weather`.
+(CC BY 4.0) where the environment has ``PTC_LIVE=1``: see :mod:`ptc.tools.weather`.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field
 
-from .weather import current_weather, find_place, known_cities, some_cities, warm_up
+from .sample import find_place, known_cities, some_cities
+from .weather import current_weather, warm_up
 
 if TYPE_CHECKING:
-    from .registry import ToolRegistry
+    from ..registry import ToolRegistry
 
 __all__ = ["CityTools", "get_date", "get_time", "get_weather", "known_cities"]
 
@@ -72,7 +73,7 @@ class CityTools:
 
         ``longest_first`` tells the runner each tool's delay as its ``expected_seconds``.
         """
-        from .registry import ToolRegistry
+        from ..registry import ToolRegistry
 
         registry = ToolRegistry()
         tools = (self.get_time, self.get_date, self.get_weather)

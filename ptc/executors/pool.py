@@ -41,16 +41,16 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from . import cluster
-from .batch import Batch
-from .calls import ToolCall, ToolResult
-from .cluster import failed
+from ..calls import ToolCall, ToolResult
+from ..machine.batch import Batch
+from ..machine.run import CallRun
+from ..machine.threads import THREADS
+from ..registry import Tool, ToolRegistry
+from ..retry import RetryPolicy
+from ..text import explain
+from . import dask as cluster
+from .dask import failed
 from .jobs import Job, Report, run_job
-from .registry import Tool, ToolRegistry
-from .retry import RetryPolicy
-from .run import CallRun
-from .text import explain
-from .threads import THREADS
 
 _CLOSED = "the end of its executor's client"
 

@@ -13,11 +13,11 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from .calls import ToolCall, ToolResult
-from .registry import Tool
-from .retry import RetryPolicy
-from .run import CallRun
-from .threads import THREADS
+from ..calls import ToolCall, ToolResult
+from ..machine.run import CallRun
+from ..machine.threads import THREADS
+from ..registry import Tool
+from ..retry import RetryPolicy
 
 
 @dataclass

@@ -7,14 +7,14 @@ from time import perf_counter
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from .calls import Attempt, ToolCall, ToolResult
+from ..calls import Attempt, ToolCall, ToolResult
+from ..retry import RetryPolicy, retry_after
+from ..text import explain, mask, secrets, shorten, without_surrogates
 from .loops import wait_for
-from .retry import RetryPolicy, retry_after
-from .text import explain, mask, secrets, shorten, without_surrogates
 
 if TYPE_CHECKING:
+    from ..registry import Tool
     from .batch import Batch
-    from .registry import Tool
 
 _LONGEST_ERROR = 2000  # characters
 

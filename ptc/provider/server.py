@@ -14,9 +14,9 @@ from socket import SHUT_RDWR
 from socketserver import TCPServer
 from typing import Any, Self
 
+from ..text import explain
 from .refusals import NOT_JSON, Message, Refused, check_request, read_json
-from .scripts import Script, call, city_script, in_turn, numbered
-from .text import explain
+from .script import Script, call, city_script, in_turn, numbered
 
 __all__ = ["MODEL", "Message", "Script", "ScriptedProvider", "call", "city_script"]
 

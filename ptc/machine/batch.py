@@ -15,12 +15,12 @@ from contextvars import Context, copy_context
 from itertools import count
 from time import perf_counter
 
-from .calls import ToolCall, ToolResult
-from .registry import ToolRegistry
-from .retry import RetryPolicy
+from ..calls import ToolCall, ToolResult
+from ..registry import ToolRegistry
+from ..retry import RetryPolicy
+from ..schemas import ArgumentsError
+from ..text import explain
 from .run import CallRun
-from .schemas import ArgumentsError
-from .text import explain
 from .threads import THREADS
 
 # Ctrl-C on Windows and interrupt_main() anywhere don't wake a thread that waits, so wake by chance.

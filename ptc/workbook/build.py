@@ -1,9 +1,9 @@
 """Runs the notebooks again and stores their outputs in one normal form.
 
-    python -m ptc.build                                   all of them, in order
-    python -m ptc.build notebooks/00_start_here.ipynb     some
-    python -m ptc.build --fresh …                         keep nothing of what is stored
-    python -m ptc.build --picture                         README's picture, from a new run
+    python -m ptc.workbook.build                                   all of them, in order
+    python -m ptc.workbook.build notebooks/00_start_here.ipynb     some
+    python -m ptc.workbook.build --fresh …                         keep nothing of what is stored
+    python -m ptc.workbook.build --picture                         README's picture, from a new run
 
 A rerun without an edit leaves no difference: a cell's stored outputs, text and picture, are kept
 where the new text says the same but for times printed after ``≈``. A picture remembers the source
@@ -23,9 +23,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from .calls import ToolCall
+from ..calls import ToolCall
 
-TOP = Path(__file__).parents[1]
+TOP = Path(__file__).parents[2]
 
 # A run for the record asks no real model and no real service, and draws where it always draws.
 CLEARED = (
@@ -138,7 +138,7 @@ def _without_pixels(kind: str, data: object) -> tuple[str, str]:
 
 def sanitized(text: str) -> str:
     """The text with its measured times masked, by the same rules as in the tests."""
-    rules = (TOP / "tests" / "sanitize.cfg").read_text("utf-8")
+    rules = Path(__file__).with_name("sanitize.cfg").read_text("utf-8")
     for regex, replace in re.findall("^regex: (.*)\n^replace: (.*)$", rules, re.MULTILINE):
         text = re.sub(regex, replace, text)
     return text
@@ -167,9 +167,9 @@ def draw_picture(path: Path) -> None:
     """The same three calls run for real, one after the other above together, on one axis."""
     from matplotlib.figure import Figure
 
-    from .execute import execute_parallel, execute_sequential
-    from .timeline import makespan, plot_timeline, spans
-    from .tools import CityTools
+    from ..execute import execute_parallel, execute_sequential
+    from ..timeline import makespan, plot_timeline, spans
+    from ..tools import CityTools
 
     registry = CityTools(time=0.3, date=0.1, weather=0.2).registry()
     calls = [ToolCall(name, name, {"city": "Paris"}) for name in registry]
@@ -186,7 +186,7 @@ def draw_picture(path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m ptc.build", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ptc.workbook.build", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("notebooks", nargs="*", type=Path, default=notebooks())
     parser.add_argument("--fresh", action="store_true", help="keep no stored output")

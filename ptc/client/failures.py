@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import openai
 
-from .text import mask, secrets, shorten
+from ..text import mask, secrets, shorten
 
 _LONGEST_WAIT = 5.0  # seconds
 _NO_TOOLS = re.compile(r"not support tool|support tool use|--jinja|tool-call-parser", re.IGNORECASE)

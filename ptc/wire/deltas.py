@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from .replies import quote, read_arguments
+from .reading import quote, read_arguments
 
 
 class JsonEnd:

@@ -1,226 +1,16 @@
-"""What ran when: timelines, predicted or measured, as numbers, as words and as a picture."""
+"""A timeline as a picture: a Gantt chart, one lane a worker, one style a tool."""
 
-import gc
 import math
-import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from heapq import heapreplace
+from collections.abc import Iterable, Sequence
 from io import BytesIO
-from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .calls import ToolResult
+from .spans import Span, _count, _natural, describe_timeline, lanes_of, makespan, most_at_once
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-class Span(NamedTuple):
-    """One bar of a timeline: what ran on which worker, from when to when, in seconds.
-
-    Seconds count from the start of the batch. ``ok`` is False for an attempt that failed.
-    """
-
-    label: str
-    worker: str
-    start: float
-    end: float
-    ok: bool = True
-
-
-def spans(results: Iterable[ToolResult]) -> list[Span]:
-    """One span for each attempt of each call, labelled with the tool's name.
-
-    Request order, and a call's attempts in the order they were made, whatever finished first.
-    A call that never started has no span.
-    """
-    return [
-        Span(result.call.name, attempt.worker, attempt.started, attempt.finished, not attempt.error)
-        for result in results
-        for attempt in result.attempts
-    ]
-
-
-def worker_names(workers: int) -> list[str]:
-    """``worker-1`` to ``worker-N``, as the executor names its lanes."""
-    if workers < 1:
-        raise ValueError(f"a timeline needs at least 1 worker, got workers={workers}")
-    return [f"worker-{number}" for number in range(1, workers + 1)]
-
-
-def schedule(
-    durations: Sequence[float], workers: int, labels: Sequence[str] | None = None
-) -> list[Span]:
-    """The timeline to expect, without running anything: list scheduling (Graham, 1966).
-
-    The calls start in the order given, each on the worker that is free first, the lowest number
-    where several are. ``spans[i]`` belongs to ``durations[i]``, so starts never go down.
-    ``labels`` names the calls; by default they are "call 1", "call 2" and so on.
-    Longest first: ``schedule(sorted(durations, reverse=True), workers)``.
-    """
-    _check(durations)
-    names = worker_names(workers)
-    if labels is not None and len(labels) != len(durations):
-        raise ValueError(f"{len(labels)} labels for {len(durations)} durations")
-    if labels is None:
-        labels = (f"call {number}" for number in range(1, len(durations) + 1))
-    free = [(0.0, index) for index in range(min(workers, len(durations)))]
-    timeline: list[Span] = []
-    to_start, called = iter(durations), iter(labels)
-    with _uncollected():
-        while part := list(islice(to_start, _PART)):
-            starts, ends, lanes = _assign(part, free, names)
-            columns = zip(islice(called, len(part)), lanes, starts, ends, repeat(True))
-            timeline.extend(map(tuple.__new__, repeat(Span), columns))  # Span(...), without a frame
-    return timeline
-
-
-_PART = 512  # calls at a time: what is at work stays in the processor's cache
-
-
-def _assign(
-    durations: Sequence[float], free: list[tuple[float, int]], names: Sequence[str]
-) -> tuple[list[float], list[float], list[str]]:
-    """Starts, ends and workers; ``free``, a heap of when which worker is free, is kept."""
-    starts, ends, lanes = [], [], []
-    for seconds in durations:
-        start, index = free[0]
-        end = start + seconds
-        heapreplace(free, (end, index))
-        starts.append(start)
-        ends.append(end)
-        lanes.append(names[index])
-    return starts, ends, lanes
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection: a million new spans, none of them garbage, would set it off often."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _check(durations: Sequence[float]) -> None:
-    if len(durations) and min(durations) >= 0 and sum(durations) < math.inf:  # none is NaN then
-        return
-    for seconds in durations:
-        if not 0 <= seconds < math.inf:  # NaN compares as False
-            raise ValueError(f"a duration is a number of seconds from 0 up, got {seconds!r}")
-
-
-def lower_bound(durations: Sequence[float], workers: int) -> float:
-    """The makespan that no order of starts can beat: max(longest call, total work / workers).
-
-    0 for no calls. :func:`schedule` stays below ``total / workers + (1 - 1 / workers) * longest``,
-    and so below twice this bound (Graham, 1966).
-    """
-    _check(durations)
-    if workers < 1:
-        raise ValueError(f"a timeline needs at least 1 worker, got workers={workers}")
-    return max(max(durations, default=0.0), math.fsum(durations) / workers)
-
-
-def makespan(spans: Iterable[Span]) -> float:
-    """Seconds from the start of the batch to the end of its last span; 0 for none."""
-    return max((span.end for span in spans), default=0.0)
-
-
-def total_work(spans: Iterable[Span]) -> float:
-    """The lengths of all spans together, in seconds: what one worker would need."""
-    return math.fsum(span.end - span.start for span in spans)
-
-
-def speedup(spans: Sequence[Span]) -> float:
-    """Total work / makespan: how many times faster than the same spans one after the other.
-
-    1 where nothing took any time.
-    """
-    seconds = makespan(spans)
-    return total_work(spans) / seconds if seconds else 1.0
-
-
-def utilisation(spans: Sequence[Span], workers: int) -> float:
-    """The part of ``workers`` x makespan that was spent working; 0 where nothing took any time."""
-    if workers < 1:
-        raise ValueError(f"a timeline needs at least 1 worker, got workers={workers}")
-    seconds = makespan(spans)
-    return total_work(spans) / (workers * seconds) if seconds else 0.0
-
-
-def most_at_once(spans: Sequence[Span]) -> int:
-    """The largest number of spans that overlap; a span that starts as another ends doesn't.
-
-    0 for none, and at least 1 for any, even where all are of no length.
-    """
-    changes = [(span.start, 1) for span in spans if span.end > span.start]
-    changes += [(span.end, -1) for span in spans if span.end > span.start]
-    running, most = 0, min(len(spans), 1)
-    for _, change in sorted(changes):  # at the same time, ends (-1) come before starts
-        running += change
-        most = max(most, running)
-    return most
-
-
-# --- in words ---------------------------------------------------------------------------------
-
-_MOST_IN_WORDS = 12
-
-
-def describe_timeline(spans: Sequence[Span]) -> str:
-    """What the chart of ``spans`` shows, in words: the picture's text alternative."""
-    if not spans:
-        return "An empty timeline: nothing ran."
-    lanes = lanes_of(spans)
-    head = (
-        f"Timeline of {_count(len(spans), 'bar')} on {_count(len(lanes), 'worker')}, "
-        f"{makespan(spans):.2f} s long; most at once: {most_at_once(spans)}."
-    )
-    in_full = len(spans) <= _MOST_IN_WORDS
-    parts = []
-    for lane in lanes:
-        bars = sorted((span for span in spans if span.worker == lane), key=lambda span: span.start)
-        said = "; ".join(map(_say, bars)) if in_full else _say_together(bars)
-        parts.append(f"{lane}: {said}.")
-    return " ".join([head, *parts])
-
-
-def _say(span: Span) -> str:
-    failed = "" if span.ok else " (failed)"
-    return f"{span.label} from {span.start:.2f} to {span.end:.2f} s{failed}"
-
-
-def _say_together(bars: Sequence[Span]) -> str:
-    failed = sum(not span.ok for span in bars)
-    said = f"{_count(len(bars), 'bar')}, busy for {total_work(bars):.2f} s"
-    return f"{said}, {failed} failed" if failed else said
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def lanes_of(spans: Iterable[Span], workers: int = 0) -> list[str]:
-    """The workers' names in the order of their lanes: ``worker-2`` before ``worker-10``.
-
-    With ``workers`` given, those that had nothing to do have a lane as well.
-    """
-    names = {span.worker for span in spans} | set(worker_names(workers) if workers else ())
-    return sorted(names, key=_natural)
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
-
-
-# --- in colours -------------------------------------------------------------------------------
 
 
 class Style(NamedTuple):
@@ -262,8 +52,6 @@ def tool_styles(labels: Iterable[str]) -> dict[str, Style]:
         styles[label] = _OTHER_STYLES[taken[-1]]
     return styles
 
-
-# --- as a picture -----------------------------------------------------------------------------
 
 _INK, _QUIET, _GRID = "#222222", "#595959", "#E3E3E3"
 _BAR = 0.72  # of a lane

@@ -16,7 +16,7 @@ def connect(latency: float = 0.0) -> "tuple[OpenAI, str]":
     Then ``OPENAI_BASE_URL`` and ``OPENAI_API_KEY`` say where that model is. A key alone changes
     nothing, so nobody pays by accident. ``latency`` is how many seconds the scripted model takes
     for a reply; a real one takes its own time. The client's usual failures are a
-    :class:`ptc.failures.ModelError`: one sentence that says what to do.
+    :class:`ptc.client.failures.ModelError`: one sentence that says what to do.
     """
     from .failures import Client, ModelError
 
@@ -36,6 +36,6 @@ def connect(latency: float = 0.0) -> "tuple[OpenAI, str]":
 @cache
 def _scripted_provider(latency: float) -> Any:
     """One for each latency."""
-    from .provider import ScriptedProvider
+    from ..provider import ScriptedProvider
 
     return ScriptedProvider(latency=latency).start()

@@ -1,0 +1,1 @@
+"""The machine behind ``execute``: only execute, stream and the executors enter here."""
