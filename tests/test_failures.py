@@ -12,7 +12,11 @@ import openai
 import pytest
 
 from ptc import ToolRegistry, answer, connect
+from ptc.client import http_client, may_use_proxy
 from ptc.client.failures import Client, ModelError
+from ptc.lab.real_run import run_for_real
+from ptc.lab.settings import Settings
+from ptc.lab.tools import Stop
 from ptc.provider import ScriptedProvider
 
 KEY = "sk-proj-hunter2-0123456789-hunter2"
@@ -182,12 +186,94 @@ def test_a_client_with_other_options_speaks_the_same_way(serve, registry):
         client.models.list()
 
 
-def test_a_proxy_is_not_asked_for_a_server_on_this_machine(serve, registry, monkeypatch):
+# --- proxies, as many classrooms have them
+
+DEAD = "http://127.0.0.1:9"
+PROXIES = {
+    "capitals": dict.fromkeys(["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"], DEAD),
+    "small letters": dict.fromkeys(["http_proxy", "https_proxy", "all_proxy"], DEAD),
+    "without a scheme": {"HTTP_PROXY": "127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"},
+    "NO_PROXY for others": {"HTTP_PROXY": DEAD, "http_proxy": DEAD, "NO_PROXY": "example.com"},
+    "an empty NO_PROXY": {"HTTP_PROXY": DEAD, "ALL_PROXY": DEAD, "NO_PROXY": "", "no_proxy": ""},
+    "NO_PROXY for all": {"HTTP_PROXY": DEAD, "NO_PROXY": "*", "no_proxy": "*"},
+}
+
+
+@pytest.fixture(params=PROXIES)
+def proxy(request, monkeypatch):
+    """An environment that names a proxy at which nobody listens."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in PROXIES[request.param].items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_proxy_is_not_asked_for_the_scripted_model(proxy):
+    client, model = connect(latency=0.001)
+    with client:
+        assert client.models.list().data[0].id == model
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_proxy_is_not_asked_for_a_server_on_this_machine(
+    proxy, host, serve, registry, monkeypatch
+):
     """It couldn't reach it, and what it says about that would mislead."""
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    serve(404, ollama_says("model 'tiny' not found"))
+    server = serve(404, ollama_says("model 'tiny' not found"))
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url.replace("127.0.0.1", host))
     assert "ollama pull tiny" in told(registry)
+
+
+def test_a_proxy_is_not_asked_by_a_client_of_ones_own(proxy):
+    """`http_client` is for the constructor of `openai.OpenAI`."""
+    with ScriptedProvider() as provider:
+        direct = http_client(provider.base_url)
+        with openai.OpenAI(base_url=provider.base_url, api_key="x", http_client=direct) as client:
+            assert client.models.list().data
+
+
+def test_a_proxy_is_not_asked_by_the_lab(proxy):
+    settings = Settings(time=0.0, date=0.0, weather=0.0, model=0.0)
+    assert "The time in Paris" in run_for_real(settings, Stop(), lambda *said: None).answer
+
+
+def test_a_proxy_is_not_asked_for_the_sample_weather(proxy):
+    """In a process of its own: the client reads the environment when it is made."""
+    code = "from ptc.tools import get_weather; print(get_weather('Lima')['city'])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("Lima\n", "")
+
+
+def test_a_proxy_is_asked_for_other_machines(monkeypatch):
+    """Where one is needed, all else would fail."""
+    with ScriptedProvider() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.base_url)
+        monkeypatch.setenv("http_proxy", proxy.base_url)
+        client = Client(base_url="http://example.com/v1", api_key="x", max_retries=0)
+        with client, pytest.raises((ModelError, openai.APIStatusError)) as refused:
+            client.models.list()
+    assert "no server answers" not in str(refused.value)  # the proxy has
+
+
+@pytest.mark.parametrize(
+    ("url", "may"),
+    [
+        ("http://127.0.0.1:8000/v1", False),
+        ("http://127.1.2.3/v1", False),
+        ("http://LOCALHOST:1", False),
+        ("http://localhost.:1", False),
+        ("http://[::1]:8000/v1", False),
+        ("http://127.0.0.1.example.com", True),
+        ("http://localhost.example.com", True),
+        ("http://127.0.0.1@example.com/", True),
+        ("https://api.openai.com/v1", True),
+        ("http://[broken", True),
+        ("", True),
+    ],
+)
+def test_which_addresses_a_proxy_may_be_asked_for(url, may):
+    assert may_use_proxy(url) is may
 
 
 def test_a_notebook_shows_the_sentence_alone(serve):

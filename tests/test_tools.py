@@ -1,5 +1,6 @@
 """The three example tools, and the weather's client against a real HTTP wire."""
 
+import http.client
 import inspect
 import json
 import locale
@@ -196,8 +197,17 @@ def test_the_registry_holds_the_three_with_their_descriptions():
     assert list(registry) == ["get_time", "get_date", "get_weather"]
     for name in registry:
         city = registry.get_schema(name)["properties"]["city"]
-        assert city["type"] == "string" and "Paris" in city["description"]
+        assert city["type"] == "string" and "Lagos, Nigeria" in city["description"]
         assert len(inspect.getdoc(getattr(CityTools, name))) < 120
+
+
+def test_the_examples_that_a_model_reads_are_no_answers_of_the_lessons():
+    """A small model recites them without a call, and nobody could tell."""
+    said = json.dumps(CityTools().registry().to_wire(), ensure_ascii=False)
+    for value in ("Paris", "14:05", "UTC+1", "23 November", "2026", "9.4"):
+        assert value not in said
+    for city in ("Nairobi", "Lagos, Nigeria"):
+        assert city in said and sample.find_place(city)
 
 
 def test_the_registry_passes_options_to_each_tool(monkeypatch):
@@ -223,11 +233,30 @@ def test_the_weather_is_that_of_the_sample():
     assert get_weather("paris, france") == PARIS
 
 
-def test_the_loopback_is_asked_without_a_proxy():
-    """A proxy in the environment, as firms have them, must not be asked for 127.0.0.1."""
-    dead = "http://127.0.0.1:9"
-    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), dead)
-    assert run_script("print(get_weather('Paris')['city'])", **proxies) == "Paris"
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:1", 200),
+        ("localhost", 200),
+        ("[::1]:80", 200),
+        (None, 200),
+        ("weather.example", 403),
+        ("127.0.0.1.example", 403),
+        ("", 403),
+    ],
+)
+def test_a_page_whose_name_leads_here_is_refused(host, status):
+    """DNS rebinding: the browser sends the page's own name as Host."""
+    address = weather.sample_url().removeprefix("http://")
+    line = http.client.HTTPConnection(address, timeout=30)
+    line.putrequest("GET", "/v1/search?name=Rome", skip_host=True)
+    if host is not None:
+        line.putheader("Host", host)
+    line.endheaders()
+    response = line.getresponse()
+    assert response.status == status
+    assert ("results" in json.loads(response.read())) == (status == 200)
+    line.close()
 
 
 def test_many_first_calls_at_once_start_one_server():
@@ -239,8 +268,8 @@ MANY = """
 import threading
 from ptc.tools import sample, weather
 made, cities = [], sample.known_cities()
-start = weather._SampleServer.__init__
-weather._SampleServer.__init__ = lambda self, *a: (made.append(self), start(self, *a))[1]
+start = weather.SampleServer.__init__
+weather.SampleServer.__init__ = lambda self, *a: (made.append(self), start(self, *a))[1]
 gate, answers = threading.Barrier(32), []
 def call(i):
     city = cities[i % len(cities)]
@@ -256,9 +285,9 @@ print(sum(answers), "answers,", len(made), "server,", len(serving), "thread")
 def test_connections_are_kept(monkeypatch):
     """A new one for each request would use up a machine's ports after some ten thousand calls."""
     accepted = []
-    accept = weather._SampleServer.get_request
+    accept = weather.SampleServer.get_request
     counting = lambda self: (accepted.append(self), accept(self))[1]  # noqa: E731
-    monkeypatch.setattr(weather._SampleServer, "get_request", counting)
+    monkeypatch.setattr(weather.SampleServer, "get_request", counting)
     for _ in range(20):
         get_weather("Paris")
     assert len(accepted) <= 1
@@ -274,7 +303,7 @@ def test_the_server_is_silent():
     script = """
 import socket, struct, time
 from ptc.tools import sample, weather
-port = int(weather._sample_url().rsplit(":")[-1])
+port = int(weather.sample_url().rsplit(":")[-1])
 for request in (b"GET /v1/sea", b"GET /v1/search?name=Rome HTTP/1.1\\r\\n\\r\\n", b"?\\r\\n\\r\\n"):
     with socket.create_connection(("127.0.0.1", port)) as s:
         s.sendall(request)
@@ -293,14 +322,14 @@ import os, warnings
 warnings.simplefilter("ignore")
 from ptc.tools import sample, weather
 get_weather("Paris")
-mine = weather._sample_url()
+mine = weather.sample_url()
 weather._lock.acquire()
 if not (pid := os.fork()):
     answer = get_weather("Tokyo")
-    os._exit(0 if answer["city"] == "Tokyo" and weather._sample_url() != mine else 1)
+    os._exit(0 if answer["city"] == "Tokyo" and weather.sample_url() != mine else 1)
 status = os.waitpid(pid, 0)[1]
 weather._lock.release()
-print(status, get_weather("Rome")["city"], weather._sample_url() == mine)
+print(status, get_weather("Rome")["city"], weather.sample_url() == mine)
 """
     assert run_script(script) == "0 Rome True"
 
@@ -548,14 +577,14 @@ def test_the_client_goes_on_after_failures(live):
 def test_the_table_of_weather_codes_is_complete():
     """The 28 codes of Open-Meteo's documentation, each in its own words."""
     codes = "0 1 2 3 45 48 51 53 55 56 57 61 63 65 66 67 71 73 75 77 80 81 82 85 86 95 96 99"
-    table = sample._sample()["weather_codes"]
+    table = sample.sample_data()["weather_codes"]
     assert list(table) == codes.split()
     assert len({*table.values()}) == 28
 
 
 def test_the_sample_names_zones_that_exist():
     """Each zone is in the time zone database of this machine, under its own name."""
-    for city in sample._sample()["cities"]:
+    for city in sample.sample_data()["cities"]:
         assert ZoneInfo(city["place"]["timezone"]).key == city["place"]["timezone"]
 
 

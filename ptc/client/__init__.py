@@ -4,8 +4,12 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from .proxies import http_client, may_use_proxy
+
 if TYPE_CHECKING:
     from openai import OpenAI
+
+__all__ = ["SCRIPTED", "connect", "http_client", "may_use_proxy"]
 
 SCRIPTED = "scripted"  # the model's name where the scripted provider answers
 

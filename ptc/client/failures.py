@@ -9,11 +9,11 @@ import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import openai
 
 from ..text import mask, secrets, shorten
+from .proxies import http_client as direct_client
 
 _LONGEST_WAIT = 5.0  # seconds
 _NO_TOOLS = re.compile(r"not support tool|support tool use|--jinja|tool-call-parser", re.IGNORECASE)
@@ -38,11 +38,8 @@ class Client(openai.OpenAI):
     def __init__(self, **options: Any) -> None:
         http_client = options.pop("http_client", None)
         if http_client is None:  # a new one; a copy of this client brings its own
-            url = str(options.get("base_url") or os.environ.get("OPENAI_BASE_URL"))
-            here = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
-            hooks = {"response": [_no_long_wait]}
-            # A proxy can't reach a server on this machine.
-            http_client = openai.DefaultHttpxClient(trust_env=not here, event_hooks=hooks)
+            url = str(options.get("base_url") or os.environ.get("OPENAI_BASE_URL") or "")
+            http_client = direct_client(url, event_hooks={"response": [_no_long_wait]})
         super().__init__(http_client=http_client, **options)
 
     def request(self, cast_to: Any, options: Any, **more: Any) -> Any:

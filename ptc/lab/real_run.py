@@ -133,9 +133,9 @@ def _registry(way: str, done: int, settings: Settings, stop: Stop, tell: Tell) -
 
 def _client(provider: ScriptedProvider) -> Any:
     """A client that is warm: what it loads for its first request is no part of the model's turn."""
-    import openai
+    from ..client.failures import Client
 
-    client = openai.OpenAI(base_url=provider.base_url, api_key="none", max_retries=0)
+    client = Client(base_url=provider.base_url, api_key="none", max_retries=0)
     client.models.list()
     return client
 

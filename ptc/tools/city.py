@@ -24,15 +24,21 @@ __all__ = ["CityTools", "get_date", "get_time", "get_weather", "known_cities"]
 
 # Not strftime's names, which change with the reader's locale.
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-_MONTHS = ["January", "February", "March", "April", "May", "June"]
-_MONTHS += ["July", "August", "September", "October", "November", "December"]
+_MONTHS = [
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+]
 
-City = Annotated[str, Field(description="A city's name, such as 'Paris' or 'São Paulo, Brazil'")]
+# A small model recites the examples that it reads, so none of them may be an answer of a lesson.
+City = Annotated[str, Field(description="A city's name, such as 'Nairobi' or 'Lagos, Nigeria'")]
 
 
 @dataclass(frozen=True, slots=True)
 class CityTools:
     """The three tools with the seconds that each sleeps before it answers.
+
+    >>> CityTools(now="2020-07-03T12:30Z").get_time("Lima")
+    '07:30 (UTC-5)'
 
     The sleep comes on top of what the work itself takes, also where ``get_weather`` asks the real
     service. ``now`` pins the moment, so that outputs repeat: an aware datetime or ISO text with
@@ -52,13 +58,13 @@ class CityTools:
         _moment(self.now)
 
     def get_time(self, city: City) -> str:
-        """Get the local time in a city now, with its offset from UTC, such as "14:05 (UTC+1)"."""
+        """Get the local time in a city now, with its offset from UTC, such as "07:30 (UTC-5)"."""
         sleep(self.time)
         there = _moment(self.now).astimezone(_zone(city))
         return f"{there:%H:%M} ({_offset(there)})"
 
     def get_date(self, city: City) -> str:
-        """Get today's date in a city, with the weekday, such as "Monday, 23 November 2026"."""
+        """Get today's date in a city, with the weekday, such as "Friday, 3 July 2020"."""
         sleep(self.date)
         there = _moment(self.now).astimezone(_zone(city))
         return f"{_DAYS[there.weekday()]}, {there.day} {_MONTHS[there.month - 1]} {there.year}"
@@ -70,6 +76,9 @@ class CityTools:
 
     def registry(self, *, longest_first: bool = False, **options: Any) -> "ToolRegistry":
         """A registry of the three; ``options`` go to each ``register``.
+
+        >>> list(CityTools().registry(timeout=5))
+        ['get_time', 'get_date', 'get_weather']
 
         ``longest_first`` tells the runner each tool's delay as its ``expected_seconds``.
         """

@@ -9,27 +9,39 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-_UNITS = {"temperature_2m": "°C", "weather_code": "wmo code", "wind_speed_10m": "km/h"}
+from ..provider.loopback import is_for_this_machine
+
+# What a forecast tells of the weather now, and in which units.
+CURRENT_UNITS = {"temperature_2m": "°C", "weather_code": "wmo code", "wind_speed_10m": "km/h"}
 
 
 @cache
-def _sample() -> dict[str, Any]:
+def sample_data() -> dict[str, Any]:
+    """All of ``open_meteo.json``: cities, weather codes, and what frames a forecast."""
     path = Path(__file__).with_name("open_meteo.json")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 @cache
 def _cities() -> dict[str, dict[str, Any]]:
-    return {_plain(name): city for city in _sample()["cities"] for name in city["names"]}
+    return {_plain(name): city for city in sample_data()["cities"] for name in city["names"]}
 
 
 def known_cities() -> list[str]:
-    """The names of the cities in the sample data."""
-    return [city["place"]["name"] for city in _sample()["cities"]]
+    """The names of the cities in the sample data.
+
+    >>> known_cities()[:3]
+    ['Paris', 'London', 'Tokyo']
+    """
+    return [city["place"]["name"] for city in sample_data()["cities"]]
 
 
 def some_cities(most: int = 8) -> str:
-    """A few of the known cities, for an error message."""
+    """A few of the known cities, for an error message.
+
+    >>> some_cities(2)
+    'Paris, London and 26 more'
+    """
     known = known_cities()
     return f"{', '.join(known[:most])} and {len(known) - most} more"
 
@@ -37,7 +49,10 @@ def some_cities(most: int = 8) -> str:
 def find_place(city: str) -> dict[str, Any] | None:
     """The sample's record of a city, or None; case and accents don't matter.
 
-    "Paris, France" finds Paris, "Paris, Texas" finds nothing.
+    >>> find_place("sao paulo, Brazil")["timezone"]
+    'America/Sao_Paulo'
+    >>> find_place("Paris, Texas") is None
+    True
     """
     name, area = (_plain(part) for part in (*city.split(","), "")[:2])
     found = _cities().get(name)
@@ -52,7 +67,11 @@ def _plain(text: str) -> str:
 
 
 def sample_answer(path: str, params: dict[str, str]) -> tuple[int, dict[str, Any]]:
-    """Status and body as Open-Meteo would give them, errors included, from the sample data."""
+    """Status and body as Open-Meteo would give them, errors included, from the sample data.
+
+    >>> sample_answer("/v1/search", {"name": "Atlantis"})
+    (200, {'generationtime_ms': 0.5})
+    """
     answers = {"/v1/search": _search, "/v1/forecast": _forecast}
     if path not in answers:
         return 404, {"error": True, "reason": "Not Found"}
@@ -74,13 +93,13 @@ def _search(params: dict[str, str]) -> dict[str, Any]:
 def _forecast(params: dict[str, str]) -> dict[str, Any]:
     city = _city_at(float(params["latitude"]), float(params["longitude"]))
     wanted = params["current"].split(",")
-    for name in set(wanted) - set(_UNITS):
+    for name in set(wanted) - set(CURRENT_UNITS):
         raise ValueError(f"Cannot initialize WeatherVariable from invalid String value {name}")
-    frame = _sample()["forecast"]
+    frame = sample_data()["forecast"]
     return {
         **{key: city["place"][key] for key in ("latitude", "longitude", "elevation")},
         **frame,
-        "current_units": frame["current_units"] | {name: _UNITS[name] for name in wanted},
+        "current_units": frame["current_units"] | {name: CURRENT_UNITS[name] for name in wanted},
         "current": frame["current"] | {name: city["current"][name] for name in wanted},
     }
 
@@ -88,14 +107,16 @@ def _forecast(params: dict[str, str]) -> dict[str, Any]:
 def _city_at(latitude: float, longitude: float) -> dict[str, Any]:
     if not -90 <= latitude <= 90:
         raise ValueError(f"Latitude must be in range of -90 to 90°. Given: {latitude}.")
-    for city in _sample()["cities"]:
+    for city in sample_data()["cities"]:
         place = city["place"]
         if abs(place["latitude"] - latitude) + abs(place["longitude"] - longitude) < 0.1:
             return city
     raise ValueError("No data is available for this location")
 
 
-class _SampleServer(socketserver.ThreadingTCPServer):
+class SampleServer(socketserver.ThreadingTCPServer):
+    """Answers from the sample data, in threads that hold nobody up."""
+
     daemon_threads = True
     request_queue_size = 128  # beyond it a burst of connections waits for a second or more
 
@@ -103,14 +124,19 @@ class _SampleServer(socketserver.ThreadingTCPServer):
         """Nothing: the client sees a broken connection; a traceback would be a notebook's."""
 
 
-class _SampleHandler(BaseHTTPRequestHandler):
+class SampleHandler(BaseHTTPRequestHandler):
+    """One connection: its requests, answered one after the other."""
+
     protocol_version = "HTTP/1.1"  # connections are kept: thousands of calls would use up the ports
     disable_nagle_algorithm = True
     wbufsize = -1  # head and body leave in one packet
 
     def do_GET(self) -> None:
-        path, _, query = self.path.partition("?")
-        status, answer = sample_answer(path, dict(parse_qsl(query, keep_blank_values=True)))
+        if is_for_this_machine(self.headers.get("Host")):
+            path, _, query = self.path.partition("?")
+            status, answer = sample_answer(path, dict(parse_qsl(query, keep_blank_values=True)))
+        else:
+            status, answer = 403, {"error": True, "reason": "This host is not served here."}
         body = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")

@@ -12,7 +12,8 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .sample import _UNITS, _sample, _SampleHandler, _SampleServer, some_cities
+from ..client import may_use_proxy
+from .sample import CURRENT_UNITS, SampleHandler, SampleServer, sample_data, some_cities
 
 if TYPE_CHECKING:
     import httpx2
@@ -37,6 +38,9 @@ OPEN_METEO = Service(
 def current_weather(city: str) -> dict[str, Any]:
     """The weather of a city now: its name, °C, the condition in words, km/h, and the source.
 
+    >>> current_weather("Lima")["temperature_c"]
+    18.9
+
     Raises ConnectionError or TimeoutError where asking again may help (no connection, no answer
     in time, status 429 or 5xx, an answer that can't be read), ValueError where it won't.
     """
@@ -47,15 +51,15 @@ def current_weather(city: str) -> dict[str, Any]:
         way_out = "name a larger one nearby" if live else f"the sample has {some_cities()}"
         raise ValueError(f"unknown city {city!r}; {way_out}")
     where = {key: places[0].get(key) for key in ("latitude", "longitude")}
-    answer = _ask(f"{service.forecast}/v1/forecast", **where, current=",".join(_UNITS))
+    answer = _ask(f"{service.forecast}/v1/forecast", **where, current=",".join(CURRENT_UNITS))
     current = answer.get("current") or {}
-    if missing := [key for key in _UNITS if key not in current]:
+    if missing := [key for key in CURRENT_UNITS if key not in current]:
         raise ConnectionError(f"the answer of {service.source} lacks {', '.join(missing)}")
-    temperature, code, wind = (current[key] for key in _UNITS)
+    temperature, code, wind = (current[key] for key in CURRENT_UNITS)
     return {
         "city": places[0].get("name", city),
         "temperature_c": temperature,
-        "condition": _sample()["weather_codes"].get(str(code), f"weather code {code}"),
+        "condition": sample_data()["weather_codes"].get(str(code), f"weather code {code}"),
         "wind_kmh": wind,
         "source": service.source,
     }
@@ -69,7 +73,7 @@ def warm_up() -> None:
 def _service() -> Service:
     if os.environ.get("PTC_LIVE") == "1":
         return OPEN_METEO
-    url = _sample_url()
+    url = sample_url()
     return Service(url, url, "sample data")
 
 
@@ -105,25 +109,26 @@ def _refusal(status: int) -> type[Exception]:
 
 _lock = threading.Lock()
 _clients: "dict[bool, httpx2.Client]" = {}
-_server: "_SampleServer | None" = None
+_server: "SampleServer | None" = None
 
 
 def _client(url: str) -> "httpx2.Client":
     import httpx2
 
-    remote = urlsplit(url).hostname != _LOOPBACK
+    remote = may_use_proxy(url)
     with _lock:
         if remote not in _clients:
-            # A proxy from the environment, and certificates, are for the world only.
+            # Certificates are for the world only too, and take a tenth of a second to load.
             _clients[remote] = httpx2.Client(trust_env=remote, verify=remote)
         return _clients[remote]
 
 
-def _sample_url() -> str:
+def sample_url() -> str:
+    """The address of this process's server with sample data, which starts when first asked for."""
     global _server
     with _lock:
         if _server is None:
-            server = _SampleServer((_LOOPBACK, 0), _SampleHandler)
+            server = SampleServer((_LOOPBACK, 0), SampleHandler)
             run = server.serve_forever
             threading.Thread(target=run, name="ptc sample weather", daemon=True).start()
             _server = server
