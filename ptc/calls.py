@@ -6,24 +6,28 @@ from typing import Any, NamedTuple
 
 from .text import mask_json, secrets, to_json
 
+_SAME_AS_ID: Any = ...  # a default that says: as `id`
+
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's request to run one tool.
+    """A model's request to run one tool: ``ToolCall("call_1", "get_time", {"city": "Paris"})``.
 
     ``id`` is unique within its batch. ``sent_id`` is the id as the model sent it, None where it
     sent none; it differs from ``id`` only where the model's was missing or used twice.
-    ``problem`` says why the call can't be run as it came, and is None for a sound one.
+    ``problem`` says why the call can't be run as it came, and is None for a sound one. ``cut`` says
+    why the reply that the call is from ended early, and is None if it did not.
     """
 
     id: str
     name: str
     arguments: dict[str, Any] = field(default_factory=dict, hash=False)
     problem: str | None = None
-    sent_id: str | None = ...  # type: ignore[assignment]
+    sent_id: str | None = _SAME_AS_ID
+    cut: str | None = None
 
     def __post_init__(self) -> None:
-        if self.sent_id is ...:
+        if self.sent_id is _SAME_AS_ID:
             object.__setattr__(self, "sent_id", self.id)
 
 
