@@ -2,12 +2,23 @@
 
 import asyncio
 import collections
+import concurrent.futures
+import contextlib
 import dataclasses
 import datetime as dt
 import enum
+import functools
+import io
+import itertools
 import json
 import pickle
+import queue
+import socket
+import sqlite3
+import subprocess
 import sys
+import tempfile
+import threading
 import types
 import uuid
 from decimal import Decimal
@@ -21,6 +32,7 @@ from pydantic import BaseModel, SecretStr
 
 from ptc import ToolCall, ToolResult
 from ptc.text import describe, explain, mask, mask_json, secrets, shorten, to_json
+from ptc.values import DEEPEST, Stopped, UntellableError, snapshot
 
 SECRET = "sk-hunter2-0123456789"
 
@@ -229,7 +241,7 @@ def test_an_exception_that_cannot_be_printed_is_explained_by_its_name(error):
     assert explain(Silent(error)) == "Silent: <Silent>"
 
 
-class Stopped(dict):
+class Interrupted(dict):
     def items(self):
         raise KeyboardInterrupt
 
@@ -239,7 +251,230 @@ def test_an_interrupt_comes_through():
     with pytest.raises(KeyboardInterrupt):
         describe(Unprintable(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        to_json(Stopped(a=1))
+        to_json(Interrupted(a=1))
+
+
+# --- what a tool returned, as it was
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shelf:
+    items: object
+
+
+@pytest.mark.parametrize(
+    ("output", "taken"),
+    [
+        (zip("ab", [1, 2], strict=True), [("a", 1), ("b", 2)]),
+        (map(str, [1, 2]), ["1", "2"]),
+        (filter(None, [0, 1]), [1]),
+        ((n for n in (1, 2)), [1, 2]),
+        (iter([1]), [1]),
+        (range(3), [0, 1, 2]),
+        ({"a": 1}.keys(), ["a"]),
+        ({"a": 1}.values(), [1]),
+        ({"a": 1}.items(), [("a", 1)]),
+        (collections.OrderedDict(a=1).values(), [1]),
+        (enumerate("a"), [(0, "a")]),
+        (sqlite3.connect(":memory:").execute("select 1, 'b'"), [(1, "b")]),
+        ({"deep": [(map(str, range(2)),)]}, {"deep": [(["0", "1"],)]}),
+        (iter([iter([iter([1])])]), [[[1]]]),
+        (Pair(iter([1]), 2), Pair([1], 2)),
+        ({iter([1])}, [[1]]),
+        (Shelf({"all": iter([1])}), Shelf({"all": [1]})),
+        (types.MappingProxyType({"a": iter([1])}), {"a": [1]}),
+        (collections.ChainMap({"a": 1}, {"b": 2}), {"a": 1, "b": 2}),
+        (collections.UserDict(a=iter([1])), {"a": [1]}),
+        (memoryview(b"ab"), b"ab"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_iterators_and_views_are_read_wherever_they_stand(output, taken):
+    assert snapshot(output) == taken
+
+
+def filled_list():
+    items = [1]
+    return items, lambda: items.append(2)
+
+
+def filled_dict():
+    items = {"a": {"b": [1]}}
+    return items, lambda: items["a"]["b"].append(2)
+
+
+def filled_set():
+    items = {1}
+    return items, lambda: items.add(2)
+
+
+def filled_deque():
+    items = collections.deque([1], maxlen=3)
+    return items, lambda: items.append(2)
+
+
+def filled_tuple():
+    items = [1]
+    return (0, (items,)), lambda: items.append(2)
+
+
+def filled_counter():
+    items = collections.Counter("a")
+    return items, lambda: items.update("a")
+
+
+def filled_defaultdict():
+    items = collections.defaultdict(list, a=[1])
+    return items, lambda: items["a"].append(2)
+
+
+def filled_subclass():
+    items = collections.UserList([[1]])
+    return items, lambda: items[0].append(2)
+
+
+def filled_dataclass():
+    items = Shelf([1])
+    return items, lambda: items.items.append(2)
+
+
+def filled_bytearray():
+    items = bytearray(b"a")
+    return items, lambda: items.append(98)
+
+
+FILLED = [made for name, made in sorted(globals().items()) if name.startswith("filled_")]
+
+
+@pytest.mark.parametrize("made", FILLED, ids=lambda made: made.__name__)
+def test_later_changes_do_not_show(made):
+    """The copy is equal to what was there, of the same class, and stays so."""
+    output, change = made()
+    taken = snapshot(output)
+    assert taken == output and type(taken) is type(output)
+    change()
+    assert taken == made()[0] != output
+
+
+@pytest.mark.parametrize(
+    "output", [None, True, 7, 1.5, "text", b"bytes", (1, "a", (None,)), frozenset({1}), Named()]
+)
+def test_what_cannot_change_is_not_copied(output):
+    """Nor is an object of a class that nobody knows: a model is told its text."""
+    assert snapshot(output) is output
+
+
+def test_a_deque_keeps_its_bound_and_a_dict_its_default():
+    assert snapshot(collections.deque([1], maxlen=2)).maxlen == 2
+    assert snapshot(collections.defaultdict(int))["a"] == 0
+
+
+def test_what_an_iterator_raises_comes_through():
+    """It fails where it is read, so reading is a part of the tool's run."""
+    with pytest.raises(ZeroDivisionError):
+        snapshot({"quotients": map((10).__floordiv__, [1, 0, 2])})
+
+
+@pytest.mark.parametrize("wrap", [lambda n: n, lambda n: [n], lambda n: {"a": (n,)}, Shelf])
+def test_an_endless_iterator_ends_when_nobody_waits(wrap):
+    """It is asked between two items, so not one more is made."""
+    made = []
+    with pytest.raises(Stopped):
+        snapshot(wrap(made.append(n) or n for n in itertools.count()), lambda: len(made) == 5)
+    assert len(made) == 5
+
+
+def test_copying_ends_too_when_nobody_waits():
+    """Forty lists that hold the one before twice are 2**40 values for JSON."""
+    output = [1]
+    for _ in range(40):
+        output = [output, output]
+    asked = itertools.count()
+    with pytest.raises(Stopped):
+        snapshot(output, lambda: next(asked) > 1000)
+
+
+@contextlib.contextmanager
+def opened():
+    yield 1
+
+
+async def awaited():
+    return 1
+
+
+async def generated():
+    yield 1
+
+
+UNTELLABLE = {
+    "future": concurrent.futures.Future,
+    "asyncio's future": lambda: asyncio.Future(loop=asyncio.new_event_loop()),
+    "coroutine": awaited,
+    "async generator": generated,
+    "context manager": opened,
+    "exit stack": contextlib.ExitStack,
+    "text file": lambda: open(__file__),  # noqa: SIM115
+    "text in memory": io.StringIO,
+    "temporary file": tempfile.NamedTemporaryFile,
+    "socket": socket.socket,
+    "lock": threading.Lock,
+    "reentrant lock": threading.RLock,
+    "event": threading.Event,
+    "asyncio's lock": asyncio.Lock,
+    "queue": queue.PriorityQueue,
+    "thread": threading.Thread,
+    "process": lambda: subprocess.Popen([sys.executable, "-c", ""]),
+    "executor": lambda: concurrent.futures.ThreadPoolExecutor(1),
+    "module": lambda: json,
+    "class": lambda: Named,
+    "function": lambda: opened,
+    "method": lambda: [].append,
+    "partial": lambda: functools.partial(opened),
+}
+
+
+@pytest.mark.parametrize("wrap", [lambda n: n, lambda n: [1, {"a": (n,)}], lambda n: iter([n])])
+@pytest.mark.parametrize("kind", UNTELLABLE)
+def test_what_tells_a_model_nothing_is_an_error(kind, wrap):
+    """One that names what it is and what to return instead."""
+    odd = UNTELLABLE[kind]()
+    try:
+        with pytest.raises(UntellableError, match=f"{type(odd).__name__}.*; let "):
+            snapshot(wrap(odd))
+    finally:
+        for name in ("close", "wait"):
+            if hasattr(odd, name) and kind not in ("event", "async generator", "class"):
+                getattr(odd, name)()
+
+
+def test_an_error_says_what_it_was_and_what_to_do():
+    """Both are also there apart, for whoever writes the answer."""
+    with pytest.raises(UntellableError) as raised:
+        snapshot(threading.Lock())
+    error = pickle.loads(pickle.dumps(raised.value))
+    assert str(error) == f"{error.what}; {error.advice}"
+    assert error.what == "the tool returned a lock (lock), which tells a model nothing"
+
+
+@pytest.mark.parametrize("wrap", [lambda n: [n], lambda n: {"a": n}, lambda n: (1, n)])
+def test_containers_in_containers_have_a_bound(wrap):
+    """A stated one, that doesn't depend on how deep the caller's stack is."""
+    inner = 1
+    for _ in range(DEEPEST):
+        inner = wrap(inner)
+    assert snapshot(inner) == inner
+    with pytest.raises(UntellableError, match="more than 200 deep"):
+        snapshot(wrap(inner))
+
+
+def test_what_contains_itself_is_an_error():
+    knot = [1]
+    knot.append({"again": knot})
+    with pytest.raises(UntellableError, match="a list that contains itself"):
+        snapshot(knot)
+    twice = [1]
+    assert snapshot([twice, twice]) == [[1], [1]]
 
 
 # --- secrets
