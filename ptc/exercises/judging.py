@@ -1,27 +1,34 @@
 """Exercises in a notebook: ``check("00.1", my_answer)``, ``hint("00.1")``, ``solution("00.1")``.
 
-All three print and give nothing back. What is done is kept in a small file, ``.ptc-progress.json``
-in the notebook's folder, or for those of ``further/`` beside the others' (or where
-``PTC_PROGRESS`` says); ``progress(forget=True)`` removes it.
+All of them print and give nothing back. What is done is kept in a small file,
+``.ptc-progress.json`` in the notebook's folder, or for those of ``further/`` beside the others'
+(or where ``PTC_PROGRESS`` says); ``progress(forget=True)`` removes it.
 """
 
-import json
-import os
-from collections.abc import Callable, Iterable, Mapping
+import inspect
+import numbers
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from ..text import describe, explain, shorten
+from ..text import describe, explain
+from . import record
+from .bounded import NeverEndsError, Stopped, bounded
 
 __all__ = ["Exercise", "check", "hint", "progress", "solution"]
 
 _MODULES = {  # a notebook's number, and the module with its exercises
     path.stem[-2:]: path.stem for path in sorted(Path(__file__).parent.glob("notebook_*.py"))
 }
+_PATIENCE = 10.0  # seconds that an answer may take, with all that it is tried on
+_PLAIN = str.maketrans({"✓": "OK", "✗": "NO", "○": "--", "…": "...", "×": "x", "≈": "~"})
 _hints_shown: dict[str, int] = {}
+_tried = ""  # what the answer was last called with
 
 
 class NotAttempted(Exception):
@@ -47,59 +54,80 @@ class Exercise:
     required: bool = True
 
 
+# --- what a reader calls ------------------------------------------------------------------------
+
+
 def check(number: str, answer: Any) -> None:
-    """Say whether an answer is right and, if not, what is wrong with it."""
-    exercise = _exercise(number)
+    """Say whether an answer is right and, if not, what is wrong with it.
+
+    check("00.1", max)
+    """
+    exercise = _find(number)
+    if exercise is None:
+        return
+    head = f"{number} {exercise.title}"
     try:
-        if answer is None:
-            raise NotAttempted
-        exercise.judge(answer)
+        _judge(exercise, answer)
     except NotAttempted:
-        begun = getattr(getattr(answer, "__code__", None), "co_names", ())
-        told = "it gives None so far; does it return its answer?" if begun else "not attempted yet."
-        print(f"○ {number} {exercise.title}: {told}")
+        _say(f"○ {head}: not attempted yet.")
     except Wrong as wrong:
-        print(f"✗ {number} {exercise.title}: {wrong}\n  Stuck? hint({number!r}) gives a hint.")
+        _say(f"✗ {head}: {wrong}\n  Stuck? hint({number!r}) gives a hint.")
     else:
-        _write(_done() | {number})
-        print(f"✓ {number} {exercise.title}: right. {exercise.notice}")
-        print(f"  {_count(number)}")
+        _say(f"✓ {head}: right. {exercise.notice}\n  {_keep(number)}")
 
 
 def hint(number: str) -> None:
     """Show the next hint; after the last one, begin again."""
-    hints = _exercise(number).hints
-    shown = _hints_shown.get(number, 0) % len(hints)
+    exercise = _find(number)
+    if exercise is None:
+        return
+    shown = _hints_shown.get(number, 0) % len(exercise.hints)
     _hints_shown[number] = shown + 1
-    print(f"Hint {shown + 1} of {len(hints)}: {hints[shown]}")
-    if shown + 1 == len(hints):
-        print(f"That was the last one; solution({number!r}) shows an answer.")
+    _say(f"Hint {shown + 1} of {len(exercise.hints)}: {exercise.hints[shown]}")
+    if shown + 1 == len(exercise.hints):
+        _say(f"That was the last one; solution({number!r}) shows an answer.")
 
 
 def solution(number: str) -> None:
     """Show a right answer."""
-    print(dedent(_exercise(number).solution).strip())
+    exercise = _find(number)
+    if exercise is not None:
+        _say(dedent(exercise.solution).strip())
 
 
 def progress(forget: bool = False) -> None:
     """Show what is done of all exercises; with ``forget``, begin anew."""
     if forget:
-        _file().unlink(missing_ok=True)
+        try:
+            said = record.forget()
+        except OSError as error:
+            said = f"nothing is forgotten: {explain(error)}"
+        if said:
+            _say(f"({said})")
     for notebook in _MODULES:
-        print(f"{notebook}: {_count(notebook)}")
+        _say(f"{notebook}: {_count(notebook, record.done())}")
+
+
+# --- what the judges share ----------------------------------------------------------------------
 
 
 def call(function: Callable[..., Any], *args: Any) -> Any:
     """What the learner's function gives; raises NotAttempted for None, Wrong if it raises."""
-    shown = shorten(", ".join(map(repr, args)), 120)
+    global _tried
+    _tried = f"for {', '.join(map(_argument, args))} " if args else ""
     if not callable(function):
-        raise Wrong(f"give the function itself, not {shorten(describe(function), 80)}.")
+        raise Wrong(f"give the function itself, not {shown(function)}.")
     try:
         value = function(*args)
-    except Exception as error:
-        raise Wrong(f"for {shown} it raised {explain(error)}.") from error
+    except (KeyboardInterrupt, Stopped):
+        raise
+    except BaseException as error:
+        raise Wrong(f"{_tried}it raised {explain(error)}.") from error
     if value is None:
         raise NotAttempted
+    if inspect.iscoroutine(value):
+        value.close()
+        raise Wrong("it gives a coroutine, which nobody awaits: write def, not async def.")
     return value
 
 
@@ -112,14 +140,21 @@ def quiz(right: str, wrong: dict[str, str]) -> Callable[[Any], None]:
             raise Wrong(f"not {letter}: {wrong[letter]}")
         if letter != right:
             letters = ", ".join(sorted([right, *wrong]))
-            raise Wrong(f"{answer!r} is none of the choices; answer with one letter of {letters}.")
+            raise Wrong(
+                f"{shown(answer)} is none of the choices; answer with one letter of {letters}."
+            )
 
     return judge
 
 
+def is_number(value: Any) -> bool:
+    """Is it a real number, of whatever type? A bool isn't, nor is a number in quotes."""
+    return isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
+
+
 def close(a: Any, b: float) -> bool:
     """Are two numbers the same, but for rounding?"""
-    return isinstance(a, int | float) and abs(a - b) < 1e-9
+    return is_number(a) and abs(float(a) - b) < 1e-9
 
 
 def why_not(answer: Any, known: Mapping[float, str], otherwise: str) -> str:
@@ -127,38 +162,124 @@ def why_not(answer: Any, known: Mapping[float, str], otherwise: str) -> str:
     return next((text for number, text in known.items() if close(answer, number)), otherwise)
 
 
-def _exercise(number: str) -> Exercise:
-    notebook = str(number)[:2]
-    known = _exercises(notebook) if notebook in _MODULES else {}
-    if number not in known:
-        raise KeyError(f"no exercise {number!r}; known: {list(known) or list(_MODULES)}")
-    return known[number]
+def shown(value: Any, most: int = 80) -> str:
+    """The value as Python writes it, cut to ``most`` characters with its last one kept.
+
+    A cut text or list stays closed, and doesn't run into the sentence around it:
+
+        shown("a" * 100, 9)  # "'aaaaaa…'"
+    """
+    try:
+        text = repr(value)
+    except Exception:
+        text = describe(value)
+    return text if len(text) <= most else f"{text[: most - 2]}…{text[-1]}"
+
+
+def _argument(value: Any) -> str:
+    name = getattr(value, "__name__", "")
+    return name if name and callable(value) else shown(value, 100)
+
+
+# --- how an answer is judged ---------------------------------------------------------------------
+
+
+def _judge(exercise: Exercise, answer: Any) -> None:
+    """Raise NotAttempted or Wrong, or return: whatever the answer does, nothing else comes out."""
+    global _tried
+    _tried = ""
+    if answer is None:
+        raise NotAttempted
+    try:
+        bounded(lambda: exercise.judge(answer), _PATIENCE)
+    except Wrong:
+        raise
+    except NotAttempted:
+        if _is_starter(answer):
+            raise
+        raise Wrong(
+            f"{_tried}it gives None, as a function does that ends without return. "
+            "Does yours return its answer?"
+        ) from None
+    except NeverEndsError:
+        raise Wrong(
+            f"{_tried}it hasn't ended after {_PATIENCE:g} s. Look for a loop, or a wait, that "
+            "never ends."
+        ) from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise Wrong(f"checking it raised {explain(error)}.") from error
+
+
+def _is_starter(answer: Any) -> bool:
+    """Does the function do nothing but return None, as each starter does?"""
+    code = getattr(answer, "__code__", None)
+    return not callable(answer) or (code is not None and code.co_code in _starter_codes())
+
+
+def _starter_codes() -> set[bytes]:
+    def with_a_docstring():
+        """The answer."""
+        return None
+
+    def without():
+        return None
+
+    async def awaited_with_a_docstring():
+        """The answer."""
+        return None
+
+    async def awaited():
+        return None
+
+    starters = (with_a_docstring, without, awaited_with_a_docstring, awaited)
+    return {starter.__code__.co_code for starter in starters}
+
+
+# --- which exercises there are, and which are done -----------------------------------------------
+
+
+def _find(number: str) -> Exercise | None:
+    """The exercise of that number; where there is none, say which there are."""
+    notebook, dot, _ = str(number).strip().partition(".")
+    known = _exercises(notebook.zfill(2)) if dot else {}
+    if number in known:
+        return known[number]
+    if known:
+        _say(f"There is no exercise {number!r}; this notebook has {', '.join(known)}.")
+    else:
+        notebooks = ", ".join(_MODULES)
+        _say(f"There is no exercise {number!r}; write one as '00.1'. Notebooks: {notebooks}.")
+    return None
 
 
 def _exercises(notebook: str) -> dict[str, Exercise]:
+    if notebook not in _MODULES:
+        return {}
     return import_module(f".{_MODULES[notebook]}", __package__).EXERCISES
 
 
-def _count(number: str) -> str:
-    here = _exercises(number[:2])
-    return f"{len(_done() & set(here))} of {len(here)} exercises of this notebook done."
-
-
-def _file() -> Path:
-    here = Path.cwd()
-    folder = here.parent if here.name == "further" else here
-    return Path(os.environ.get("PTC_PROGRESS") or folder / ".ptc-progress.json")
-
-
-def _done() -> set[str]:
+def _keep(number: str) -> str:
+    """Keep that it is done, and say how many are."""
     try:
-        return set(json.loads(_file().read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return set()
-
-
-def _write(done: Iterable[str]) -> None:
-    try:
-        _file().write_text(json.dumps(sorted(done)), encoding="utf-8")
+        said = record.add(number)
     except OSError as error:
-        print(f"  (progress is not kept: {explain(error)})")
+        said = f"progress is not kept: {explain(error)}"
+    counted = _count(number[:2], record.done() | {number})
+    return counted + (f"\n  ({said})" if said else "")
+
+
+def _count(notebook: str, done: set[str]) -> str:
+    here = _exercises(notebook)
+    return f"{len(done & set(here))} of {len(here)} exercises of this notebook done."
+
+
+def _say(text: str) -> None:
+    """Print, also where the output knows few characters: "✓" is then "OK"."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+    print(text)

@@ -13,3 +13,7 @@ WRONG = {
         (0.3, "give the function itself"),
     ],
 }
+
+EQUIVALENT = {
+    "00.1": {"cache: first of equal": "the same delays have the same latency"},
+}

@@ -1,0 +1,52 @@
+"""Run an answer so that one that never ends doesn't hold up the notebook."""
+
+import contextvars
+import ctypes
+import threading
+from collections.abc import Callable
+
+
+class Stopped(BaseException):
+    """Raised inside an answer that has run for too long."""
+
+
+class NeverEndsError(Exception):
+    """The work was not done in time; it has been told to stop."""
+
+
+def bounded(work: Callable[[], object], seconds: float) -> None:
+    """Run ``work`` in a thread of its own; what it raises is raised here.
+
+    Work that isn't done after ``seconds`` is stopped and a :class:`NeverEndsError` raised. A loop
+    ends at its next step; a thread that waits for something else is left behind, asleep.
+
+        bounded(lambda: judge(answer), seconds=10)
+    """
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    context = contextvars.copy_context()  # so that what is printed lands below the reader's cell
+    thread = threading.Thread(target=context.run, args=(run,), daemon=True)
+    thread.start()
+    try:
+        thread.join(seconds)
+    finally:
+        stopped = thread.is_alive()
+        if stopped:
+            _stop(thread)
+    if stopped:
+        raise NeverEndsError
+    if raised:
+        raise raised[0]
+
+
+def _stop(thread: threading.Thread) -> None:
+    """Raise Stopped in another thread, at its next step in Python code."""
+    ident = ctypes.c_ulong(thread.ident or 0)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Stopped))
+    thread.join(0.5)
