@@ -13,7 +13,7 @@ from ptc.machine.batch import Batch
 from ptc.provider import ScriptedProvider
 from ptc.provider.refusals import check_request
 from ptc.provider.script import call
-from ptc.provider.server import _bodies
+from ptc.provider.server import in_pieces, reply_bodies
 
 NEXT = {"role": "user", "content": "And then?"}
 WORDS = {"role": "assistant", "content": "That is all."}
@@ -48,7 +48,8 @@ class Client:
         turn, self.turn = self.turn, self.turn + 1
         if turn == self.stop:
             raise Stop
-        bodies = _bodies(self.provider.reply(request), request | {"stream": stream})
+        message = self.provider.reply(request)
+        bodies = reply_bodies(message, request, in_pieces(message) if stream else None)
         if not stream:
             return bodies[0]
         return iter(bodies[: self.cut.get(turn)])

@@ -10,11 +10,12 @@ import pytest
 from ptc import ToolRegistry, answer, connect
 from ptc.machine.batch import Batch
 from ptc.provider import ScriptedProvider
-from ptc.provider.script import call
+from ptc.provider import tool_call as call
 from ptc.tools import CityTools
 
 QUESTION = "What's the time, the date and the weather in Paris?"
 KEY = "sk-hunter2-0123456789"
+ANYTHING = {"type": "object", "properties": {}}
 NOW = "2026-11-23T13:05:00+00:00"
 
 
@@ -449,7 +450,7 @@ def test_no_key_reaches_an_output(registry, scripted, monkeypatch):
     """A tool that tells the key, or fails with it: neither the model nor a printed result has it."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     registry.register(lambda: f"key {KEY}", name="tell")
-    registry.register(lambda **given: given, name="echo", schema={"type": "object"})
+    registry.register(lambda **given: given, name="echo", schema=ANYTHING)
     made = [call("tell", {}), call("boom", {"why": KEY}), call("get_weather", {KEY: KEY})]
     made += [call("echo", {KEY: [KEY]}), call(KEY, {}), call("boom", "no JSON: " + KEY)]
     provider, client = scripted(calls(*made), words("done"))

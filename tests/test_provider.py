@@ -3,6 +3,7 @@
 The refused histories quote the providers' words; the module names the threads they were seen in.
 """
 
+import doctest
 import http.client
 import json
 import socket
@@ -18,12 +19,23 @@ from hypothesis import strategies as st
 from openai.types import Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from ptc.provider import MODEL, ScriptedProvider, call, city_script
+from ptc import ToolRegistry
+from ptc.provider import (
+    MODEL,
+    Refused,
+    ScriptedProvider,
+    city_script,
+    loopback,
+    refusals,
+    script,
+    server,
+)
+from ptc.provider import tool_call as call
 
 NAMES = ("get_time", "get_date", "get_weather")
+PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOLS = [
-    {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
-    for name in NAMES
+    {"type": "function", "function": {"name": name, "parameters": PARAMETERS}} for name in NAMES
 ]
 QUERY = "What's the time, the date and the weather in Paris?"
 CONTENTS = ['"14:05"', '"2025-11-23"', '{"temperature_c": 9.4, "condition": "light rain"}']
@@ -745,11 +757,131 @@ def test_no_messages_are_refused(client):
             "Invalid type for 'tools[0].function.parameters': expected an object, but got an "
             "array instead.",
         ),
+        (
+            [{"type": "function", "function": {"name": ""}}],
+            "Invalid 'tools[0].function.name': empty string. Expected a string with minimum length "
+            "1, but got an empty string instead.",
+        ),
+        (
+            [{"type": "function", "function": {"name": "f" * 65}}],
+            "Invalid 'tools[0].function.name': string too long. Expected a string with maximum "
+            "length 64, but got a string with length 65 instead.",
+        ),
+        ([{"type": "function", "function": {"name": "f"}}] * 2, "Tool names must be unique."),
     ],
 )
 def test_malformed_tools_are_refused(client, tools, words):
-    """OpenAI's words: bolna-ai/bolna#144, Vortiago/mcp-azure-devops#30, vllm-project/vllm#39780."""
+    """OpenAI's words: bolna-ai/bolna#144, Vortiago/mcp-azure-devops#30, vllm-project/vllm#39780,
+    ravitemer/mcphub.nvim#243; DeepSeek's: dataelement/Clawith#251."""
     assert refusal(client, [user("x")], tools=tools)["message"] == words
+
+
+LIST = {"type": "array"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({}, "schema must be a JSON Schema of 'type: \"object\"', got 'type: \"None\"'."),
+        (
+            {"type": "string"},
+            "schema must be a JSON Schema of 'type: \"object\"', got 'type: \"string\"'.",
+        ),
+        ({"type": "object"}, "In context=(), object schema missing properties."),
+        (
+            {"type": "object", "properties": None},
+            "In context=(), object schema missing properties.",
+        ),
+        (
+            {"type": "object", "properties": {"paths": LIST}},
+            "In context=('properties', 'paths'), array schema missing items.",
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"anyOf": [{}, {"type": "array", "items": LIST}]}},
+            },
+            "In context=('properties', 'a', 'anyOf', '1', 'items'), array schema missing items.",
+        ),
+    ],
+)
+def test_a_schema_that_providers_refuse_is_refused(client, parameters, words):
+    """OpenAI's words: evalstate/fast-agent#143, browserbase/stagehand#1159,
+    alibaba/spring-ai-alibaba#4576, modelscope/ms-agent#610."""
+    tools = [TOOLS[0], {"type": "function", "function": {"name": "f", "parameters": parameters}}]
+    error = refusal(client, [user("x")], tools=tools)
+    assert error["message"] == f"Invalid schema for function 'f': {words}"
+    assert error["param"] == "tools[1].function.parameters"
+    assert error["code"] == "invalid_function_parameters"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"type": "object", "properties": {}},
+        {"type": "object", "properties": {"a": {"type": "array", "items": {}}}},
+        {"type": "object", "properties": {"a": {"type": "object"}}},
+    ],
+)
+def test_a_sound_schema_is_accepted(client, parameters):
+    """No parameters at all, anything in a list, any object inside."""
+    tools = [{"type": "function", "function": {"name": "f", "parameters": parameters}}]
+    assert ask(client, [user("x")], tools=tools)
+    assert ask(client, [user("x")], tools=[{"type": "function", "function": {"name": "f"}}])
+
+
+def test_what_a_registry_describes_is_accepted(client):
+    """Whatever its functions take."""
+    registry = ToolRegistry()
+
+    @registry.tool
+    def much(a: list, b: dict, c: tuple[int, str], d: list[dict[str, set[int]]] | None = None):
+        return a
+
+    @registry.tool
+    def nothing():
+        return None
+
+    assert ask(client, [user("x")], tools=registry.to_wire())
+
+
+@pytest.mark.parametrize("length", [40, 41])
+def test_an_id_may_have_forty_characters(client, length):
+    """OpenAI's words, as in agno-agi/agno#5382."""
+    history = [user("x"), asking("a" * length), tool("a" * length)]
+    if length <= 40:
+        assert ask(client, history)
+        return
+    error = refusal(client, history)
+    assert error["message"] == (
+        "Invalid 'messages[1].tool_calls[0].id': string too long. Expected a string with maximum "
+        "length 40, but got a string with length 41 instead."
+    )
+    assert error["param"] == "messages[1].tool_calls[0].id"
+    assert error["code"] == "string_above_max_length"
+    answered = refusal(client, [user("x"), asking("a"), tool("a" * length)])
+    assert "messages[2].tool_call_id': string too long" in answered["message"]
+
+
+@pytest.mark.parametrize("arguments", [None, 3, ["a"], True])
+def test_arguments_that_are_no_text_are_refused(client, arguments):
+    """OpenAI's words: aaif-goose/goose-mobile#20; the text "null" is refused above."""
+    bad = asking("a")
+    bad["tool_calls"][0]["function"]["arguments"] = arguments
+    error = refusal(client, [user("x"), bad, tool("a")])
+    assert error["message"].startswith(
+        "Invalid type for 'messages[1].tool_calls[0].function.arguments': expected a string, but got"
+    )
+
+
+def test_an_empty_name_in_the_history_is_refused(client):
+    """OpenAI's words, as in continuedev/continue#5091."""
+    bad = asking("a")
+    bad["tool_calls"][0]["function"]["name"] = ""
+    assert refusal(client, [user("x"), bad, tool("a")])["message"] == (
+        "Invalid 'messages[1].tool_calls[0].function.name': empty string. Expected a string with "
+        "minimum length 1, but got an empty string instead."
+    )
 
 
 @pytest.mark.parametrize("option", [{"tool_choice": "auto"}, {"parallel_tool_calls": False}])
@@ -793,11 +925,94 @@ def test_a_wrong_address_is_refused(provider, method, path, status, words):
     assert raw(provider, method, path, "{}") == (status, {"error": error})
 
 
-@pytest.mark.parametrize("headers", [{"Content-Length": "x"}, {"Transfer-Encoding": "chunked"}])
-def test_a_body_without_a_length_is_refused(provider, headers):
-    """A length that can't be read is told, and nothing waits for ever."""
-    status, _ = raw(provider, "POST", "/v1/chat/completions", None, headers)
-    assert status == 400
+LENGTHS = {
+    "a word": (["Content-Length: x"], 400),
+    "nothing": (["Content-Length:"], 400),
+    "negative": (["Content-Length: -1"], 400),
+    "signed": (["Content-Length: +2"], 400),
+    "a fraction": (["Content-Length: 2.0"], 400),
+    "other digits": (["Content-Length: \u0662"], 400),
+    "two that differ": (["Content-Length: 2", "Content-Length: 3"], 400),
+    "chunked": (["Transfer-Encoding: chunked"], 400),
+    "both": (["Content-Length: 2", "Transfer-Encoding: chunked"], 400),
+    "missing": ([], 400),
+    "huge": (["Content-Length: 99999999999"], 413),
+    "of many digits": (["Content-Length: " + "9" * 5000], 413),
+    "more than comes": (["Content-Length: 20"], 408),
+}
+
+
+def spoken(provider, lines, body=b"", method="POST"):
+    """Status and body for a request as written, on a line that stays open; stderr is looked at."""
+    with socket.create_connection(address(provider), timeout=30) as line:
+        head = [f"{method} /v1/chat/completions HTTP/1.1", *lines, "", ""]
+        line.sendall("\r\n".join(head).encode() + body)
+        response = http.client.HTTPResponse(line)
+        response.begin()
+        return response.status, json.loads(response.read())
+
+
+@pytest.mark.parametrize("case", LENGTHS)
+def test_a_body_of_impossible_length_is_refused(provider, case, monkeypatch, capfd):
+    """A length that can't be read, or that never comes, is told; nothing waits, nothing is printed."""
+    monkeypatch.setattr(server, "_LONGEST_WAIT", 0.05)
+    lines, status = LENGTHS[case]
+    got, reply = spoken(provider, ["Host: 127.0.0.1", *lines], b"{}")
+    assert got == status and set(reply["error"]) == {"message", "type", "param", "code"}
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 400),
+        ("127.0.0.1:8000", 400),
+        ("localhost:1", 400),
+        ("LocalHost.", 400),
+        ("[::1]:9", 400),
+        (None, 400),
+        ("models.example", 403),
+        ("models.example:80", 403),
+        ("127.0.0.1.example", 403),
+        ("localhost.example", 403),
+        ("127.0.0.1@models.example", 403),
+        ("[", 403),
+        ("", 403),
+    ],
+)
+def test_a_page_whose_name_leads_here_is_refused(provider, host, status, capfd):
+    """DNS rebinding: a browser sends the page's own name as Host, and gets nothing to read."""
+    before = len(provider.requests)
+    lines = ["Content-Length: 2"] + ([] if host is None else [f"Host: {host}"])
+    got, reply = spoken(provider, lines, b"{}")
+    assert got == status
+    assert ("is not this machine" in reply["error"]["message"]) == (status == 403)
+    assert len(provider.requests) == before + (status == 400)
+    assert capfd.readouterr() == ("", "")
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_any_bytes_are_answered_or_hung_up_on(provider, first, second):
+    """No bytes of a request's head print a traceback, nor leave the server without an answer."""
+    with socket.create_connection(address(provider), timeout=30) as line:
+        head = b"POST /v1/models HTTP/1.1\r\nContent-Length: " + first + b"\r\nX: " + second
+        line.sendall(head + b"\r\n\r\n")
+        line.shutdown(socket.SHUT_WR)
+        while line.recv(4096):
+            pass
+    assert raw(provider, "GET", "/v1/models")[0] == 200
+
+
+def test_a_script_may_refuse():
+    """As a provider that is busy does, say."""
+
+    def script(request):
+        raise Refused("Rate limit reached", code="rate_limit_exceeded", status=429)
+
+    refused = pytest.raises(openai.RateLimitError, match="Rate limit reached")
+    with ScriptedProvider(script) as provider, client_of(provider) as client, refused:
+        ask(client, [user("x")])
 
 
 def test_a_connection_outlives_a_refusal(provider):
@@ -1035,3 +1250,10 @@ def test_it_needs_no_sdk():
         "heavy = {'openai', 'pydantic', 'httpx2', 'tenacity', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
+
+
+@pytest.mark.parametrize("module", [loopback, refusals, script, server])
+def test_the_examples_in_the_docstrings_hold(module):
+    options = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+    found = doctest.testmod(module, extraglobs={"openai": openai}, optionflags=options)
+    assert found.attempted and not found.failed

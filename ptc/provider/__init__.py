@@ -1,6 +1,8 @@
 """The scripted model: a loopback server that speaks Chat Completions, and refuses bad requests."""
 
-from .script import Script, call, city_script, in_turn
+from .refusals import Refused
+from .script import Script, call, city_script, in_turn, tool_call
 from .server import MODEL, ScriptedProvider
 
-__all__ = ["MODEL", "Script", "ScriptedProvider", "call", "city_script", "in_turn"]
+__all__ = ["MODEL", "Refused", "Script", "ScriptedProvider", "call"]
+__all__ += ["city_script", "in_turn", "tool_call"]

@@ -14,16 +14,42 @@ _TOOLS = {
     "get_date": re.compile(r"\b(dates?|(what|which) day|day is it)\b", re.IGNORECASE),
     "get_weather": re.compile(r"\b(weather|temperature|forecast|rain\w*)\b", re.IGNORECASE),
 }
-_KNOWN = (
-    "Paris|London|Tokyo|New York|São Paulo|Sydney|Mumbai|Cairo|Nairobi|Lima|Berlin|Madrid|Rome|"
-    "Los Angeles|Mexico City|Singapore|Seoul|Istanbul|Reykjavik|Cape Town|Auckland|Honolulu|"
-    "Kathmandu|Beijing|Toronto|Buenos Aires|Lagos|Dubai|Atlantis"
+_KNOWN = [
+    *("Paris", "London", "Tokyo", "New York", "São Paulo", "Sydney", "Mumbai", "Cairo", "Nairobi"),
+    *("Lima", "Berlin", "Madrid", "Rome", "Los Angeles", "Mexico City", "Singapore", "Seoul"),
+    *("Istanbul", "Reykjavik", "Cape Town", "Auckland", "Honolulu", "Kathmandu", "Beijing"),
+    *("Toronto", "Buenos Aires", "Lagos", "Dubai", "Atlantis"),
+]
+_KNOWN_CITY = rf"\b (?i: {' | '.join(map(re.escape, _KNOWN))} ) \b"
+_CAPITALISED = r"""
+    \b (?! (?i: and|or|today|tonight|now|tomorrow|please|celsius|fahrenheit ) \b )
+    [^\W\d_a-zß-öø-ÿ]             # a capital letter: Lima, Ålesund
+    (?: [\w'-]                    # L'Aquila, Port-au-Prince
+      | \. (?= \w | ,?[ ][A-Z] )  # St. Louis, D.C.; not the full stop in "in Lima. Thanks"
+    )*
+"""
+_CITY = rf"""
+    (?: {_KNOWN_CITY}              # new york
+      | {_CAPITALISED}             # Ouagadougou
+        (?: [ ] (?: (?: de|da|do|del|la|of|the ) [ ] )*
+            {_CAPITALISED} )*      # Addis Ababa, Rio de Janeiro
+    )
+"""
+_BETWEEN = r"""
+    (?: ,[ ]? (?i: and[ ] )?       # Paris, Tokyo, and Lima
+      | [ ] (?i: and|or ) [ ]      # Paris and Lima
+      | [ ]? [&/] [ ]?             # Paris & Lima, Paris/Lima
+    )
+"""
+_PLACES = re.compile(
+    rf"""
+    \b (?i: in|for|at|of ) [ ]
+    ( {_CITY} (?: {_BETWEEN} {_CITY} )* )   # in Paris, Tokyo and New York
+    """,
+    re.VERBOSE,
 )
-_NO_CITY = "and|or|today|tonight|now|tomorrow|please|celsius|fahrenheit"
-_WORD = rf"\b(?!(?i:{_NO_CITY})\b)[^\W\d_a-zß-öø-ÿ](?:[\w'-]|\.(?=\w|,? [A-Z]))*"
-_CITY = rf"(?:\b(?i:{_KNOWN})\b|{_WORD}(?: (?:(?:de|da|do|del|la|of|the) )*{_WORD})*)"
-_LIST = rf"{_CITY}(?:(?:, ?(?i:and )?| (?i:and|or) | ?[&/] ?){_CITY})*"
-_PLACES = re.compile(rf"\b(?i:in|for|at|of) ({_LIST})")
+_ANY_CITY = re.compile(_CITY, re.VERBOSE)
+_ANY_KNOWN_CITY = re.compile(_KNOWN_CITY, re.VERBOSE)
 _HELP = (
     "I am a scripted model. I can tell the time, the date and the weather in a city, if I am given "
     "the tools get_time, get_date and get_weather. Try “What's the time, the date and the weather "
@@ -31,18 +57,30 @@ _HELP = (
 )
 
 
-def call(name: str, arguments: dict[str, Any] | str, id: Any = ...) -> Message:
+def tool_call(name: str, arguments: dict[str, Any] | str, id: Any = ...) -> Message:
     """One tool call, for a script; the provider numbers it unless ``id`` is given.
+
+    >>> tool_call("get_time", {"city": "Lima"}, id="a")["function"]
+    {'name': 'get_time', 'arguments': '{"city": "Lima"}'}
 
     ``id=None`` leaves the id out. A text for ``arguments`` goes out as it is, JSON or not.
     """
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     function = {"name": name, "arguments": text}
-    return {"type": "function", "function": function} | ({} if id is None else {"id": id})
+    made = {"type": "function", "function": function}
+    return made if id is None else {**made, "id": id}
+
+
+call = tool_call  # its name in earlier notebooks
 
 
 def in_turn(messages: list[Message]) -> Script:
-    """A script that says one message after the other, by how many the history holds already."""
+    """A script that says one message after the other, by how many the history holds already.
+
+    >>> script = in_turn([{"content": "one"}, {"content": "two"}])
+    >>> script({"messages": [{"role": "assistant", "content": "one"}]})
+    {'content': 'two'}
+    """
 
     def script(request: dict[str, Any]) -> Message:
         said = sum(message["role"] == "assistant" for message in request["messages"])
@@ -54,13 +92,18 @@ def in_turn(messages: list[Message]) -> Script:
 
 
 def numbered(reply: Message, request: dict[str, Any]) -> Message:
-    """The reply, with ``call_<turn>_<place>`` where a script left an id open."""
+    """The reply, with ``call_<turn>_<place>`` where a script left an id open.
+
+    >>> reply = {"tool_calls": [tool_call("get_time", {"city": "Lima"})]}
+    >>> numbered(reply, {"messages": []})["tool_calls"][0]["id"]
+    'call_1_1'
+    """
     calls = reply.get("tool_calls")
     if not calls:
         return reply
     history = [calls_of(message) or [] for message in request["messages"]]
-    taken = {item["id"] for turn in history for item in turn}
-    turn = 1 + sum(map(bool, history))
+    taken = {item["id"] for earlier in history for item in earlier}
+    turn = 1 + len([calls for calls in history if calls])
     while any(f"call_{turn}_{place}" in taken for place in range(1, len(calls) + 1)):
         turn += 1  # the client sent only a part of the history
     numbered = [
@@ -73,6 +116,12 @@ def numbered(reply: Message, request: dict[str, Any]) -> Message:
 def city_script(request: dict[str, Any]) -> Message:
     """Ask for the time, date and weather that the last question is about, then say the answers.
 
+    >>> question = {"role": "user", "content": "What time is it in Lima?"}
+    >>> tools = [{"type": "function", "function": {"name": "get_time"}}]
+    >>> reply = city_script({"messages": [question], "tools": tools})
+    >>> reply["tool_calls"][0]["function"]["arguments"]
+    '{"city": "Lima"}'
+
     City by city, all that is missing at once; with ``parallel_tool_calls`` false one a turn. An
     answer is said of the tool and city whose call has its id.
     """
@@ -81,7 +130,7 @@ def city_script(request: dict[str, Any]) -> Message:
     answers = _answers(messages)
     done = [subject for subject, _ in answers]
     calls = [
-        call(tool, {"city": city})
+        tool_call(tool, {"city": city})
         for tool, city in _wanted(asked)
         if tool in _offered(request) and (tool, city) not in done
     ]
@@ -128,16 +177,19 @@ def _subject(item: Message) -> tuple[str, str]:
 
 
 def _wanted(asked: list[str]) -> list[tuple[str, str]]:
-    """The tools and cities of the last text; what it leaves out is what was asked before."""
+    """The tools and cities of the last text; what it leaves out is what was asked before.
+
+    "The time in Paris, and the weather in Lima": each place goes with the tools named before it.
+    """
     text = asked[-1] if asked else ""
-    tools = next(filter(None, map(_tools_in, reversed(asked))), [])
-    cities = next(filter(None, map(_cities_in, reversed(asked))), [])
     if not _tools_in(text) and not _cities_in(text):
         return []
+    tools = next(filter(None, map(_tools_in, reversed(asked))), [])
+    cities = next(filter(None, map(_cities_in, reversed(asked))), [])
     pairs, begin = [], 0
     for match in _PLACES.finditer(text):
         tools = _tools_in(text[begin : match.start()]) or tools
-        cities = _names(match[1])
+        cities = _city_names(match[1])
         pairs += [(tool, city) for city in cities for tool in tools]
         begin = match.end()
     rest = _tools_in(text[begin:]) if pairs else tools
@@ -146,18 +198,23 @@ def _wanted(asked: list[str]) -> list[tuple[str, str]]:
 
 
 def _tools_in(text: str) -> list[str]:
-    found = {name: match.start() for name, words in _TOOLS.items() if (match := words.search(text))}
-    return sorted(found, key=found.__getitem__)
+    """The tools that a text is about, in its order."""
+    found = [
+        (match.start(), name) for name, words in _TOOLS.items() if (match := words.search(text))
+    ]
+    return [name for _, name in sorted(found)]
 
 
 def _cities_in(text: str) -> list[str]:
-    found = " & ".join(match[1] for match in _PLACES.finditer(text))
-    return _names(found or " & ".join(re.findall(rf"\b(?i:{_KNOWN})\b", text)))
+    """The cities after "in", "for", "at" and "of"; where there are none, known ones anywhere."""
+    places = [match[1] for match in _PLACES.finditer(text)] or _ANY_KNOWN_CITY.findall(text)
+    return [city for place in places for city in _city_names(place)]
 
 
-def _names(text: str) -> list[str]:
-    known = {name.lower(): name for name in _KNOWN.split("|")}
-    return [known.get(name.lower(), name) for name in re.findall(_CITY, text)]
+def _city_names(text: str) -> list[str]:
+    """ "paris & Rio de Janeiro" are Paris and Rio de Janeiro."""
+    known = {name.lower(): name for name in _KNOWN}
+    return [known.get(name.lower(), name) for name in _ANY_CITY.findall(text)]
 
 
 def _say(tool: str, city: str, content: str) -> str:

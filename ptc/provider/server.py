@@ -1,38 +1,48 @@
 """A scripted model behind a real wire: OpenAI's Chat Completions over HTTP on this machine.
 
-What it says is in :mod:`ptc.scripts`, what it refuses in :mod:`ptc.refusals`.
+What it says is in :mod:`ptc.provider.script`, what it refuses in :mod:`ptc.provider.refusals`.
 """
 
 import json
+import math
 import re
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR
 from socketserver import TCPServer
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from ..text import explain
+from .loopback import is_for_this_machine
 from .refusals import NOT_JSON, Message, Refused, check_request, read_json
-from .script import Script, call, city_script, in_turn, numbered
-
-__all__ = ["MODEL", "Message", "Script", "ScriptedProvider", "call", "city_script"]
+from .script import Script, city_script, in_turn, numbered
 
 MODEL = "scripted"
 _CREATED = 1_735_689_600  # a constant: the same request gives the same reply, byte for byte
 _PIECE = 6  # characters of an argument text in one streamed chunk
+_LONGEST_BODY = 64 * 1024 * 1024  # bytes
+_LONGEST_WAIT = 30.0  # seconds for the next bytes of a body
 
 
 class ScriptedProvider:
     """A provider that replies what ``script`` says; a context manager, or ``start`` and ``close``.
 
+    >>> with ScriptedProvider([{"content": "Hello."}]) as provider:
+    ...     client = openai.OpenAI(base_url=provider.base_url, api_key="none")
+    ...     asked = [{"role": "user", "content": "Hello?"}]
+    ...     reply = client.chat.completions.create(model=MODEL, messages=asked)
+    >>> reply.choices[0].message.content
+    'Hello.'
+
     ``script`` takes the request and gives the assistant's message, which goes out as it is, also
     where it is malformed; or it is a list of such messages, replied in turn by the number of
-    assistant messages in the history. ``latency`` is in seconds per reply, spread over the chunks
-    of a streamed one, and can be set at any time. ``requests`` holds the bodies received, and
-    no headers. Whoever forgets to close it can still exit: all its threads are daemons.
+    assistant messages in the history. A script may raise :class:`ptc.provider.Refused`.
+    ``latency`` is in seconds per reply, spread over the chunks of a streamed one, and can be set
+    at any time. ``requests`` holds the bodies received, and no headers. Whoever forgets to close it
+    can still exit: all its threads are daemons.
     """
 
     def __init__(
@@ -73,6 +83,18 @@ class ScriptedProvider:
         """The script's message; ids that it leaves open become ``call_<turn>_<place>``."""
         return {"role": "assistant", "content": None, **numbered(self._script(request), request)}
 
+    def deltas(self, request: dict[str, Any], message: Message) -> Iterator[Message]:
+        """The pieces in which a streamed message goes out."""
+        return in_pieces(message)
+
+    def seconds(self, request: dict[str, Any]) -> float:
+        """How long the reply takes."""
+        return self.latency
+
+    def models(self) -> list[str]:
+        """The names in the list of models; any name is served."""
+        return [MODEL]
+
 
 class _Server(ThreadingHTTPServer):
     request_queue_size = 128
@@ -87,7 +109,8 @@ class _Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # http.server's own asks DNS for a name, which can take seconds
-        self.server_name, self.server_port = self.server_address[:2]
+        host, port = self.server_address[:2]
+        self.server_name, self.server_port = str(host), int(port)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         work = threading.Thread(
@@ -115,9 +138,13 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        server = cast(_Server, self.server)
+        self.provider, self.closing = server.provider, server.closing
 
     def do_POST(self) -> None:
         try:
@@ -128,13 +155,38 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST
 
     def _body(self) -> bytes:
-        length = self.headers.get("Content-Length") or "0"
-        if not length.isdecimal() or "Transfer-Encoding" in self.headers:
-            self.close_connection = True  # where the next request begins can't be told
-            raise Refused(NOT_JSON)
-        return self.rfile.read(int(length))
+        """The body, if its length is told and possible; else the connection ends with a refusal.
+
+        For where the next request begins can't be told.
+        """
+        length = self._length()
+        self.connection.settimeout(_LONGEST_WAIT)
+        try:
+            body = self.rfile.read(length)
+        except TimeoutError:
+            self.close_connection = True
+            waited = f"{_LONGEST_WAIT:g} s"
+            problem = f"Request timeout: no more of the body's {length} bytes came in {waited}."
+            raise Refused(problem, status=408) from None
+        self.connection.settimeout(None)  # an idle connection may be kept for as long as one likes
+        return body
+
+    def _length(self) -> int:
+        told = set(self.headers.get_all("Content-Length") or ["0"])
+        text = told.pop()
+        length = int(text[:20]) if text.isdecimal() else -1  # no int of a thousand digits
+        if 0 <= length <= _LONGEST_BODY and not told and "Transfer-Encoding" not in self.headers:
+            return length
+        self.close_connection = True
+        if length > _LONGEST_BODY:
+            problem = f"Request too large: its body may have {_LONGEST_BODY} bytes at most."
+            raise Refused(problem, status=413)
+        raise Refused(NOT_JSON)
 
     def _answer(self, body: bytes) -> None:
+        host = self.headers.get("Host")
+        if not is_for_this_machine(host):
+            raise Refused(f"Host {host!r} is not this machine.", status=403)
         path = self.path.partition("?")[0]
         method = {"/v1/chat/completions": "POST", "/v1/models": "GET"}.get(path)
         if method is None:  # harry0703/MoneyPrinterTurbo#57
@@ -142,31 +194,36 @@ class _Handler(BaseHTTPRequestHandler):
         if method != self.command:  # vllm-project/vllm#7463
             raise Refused("Method Not Allowed", status=405)
         if method == "GET":
-            model = {"id": MODEL, "object": "model", "created": _CREATED, "owned_by": "ptc"}
-            return self._send(200, {"object": "list", "data": [model]})
+            model = {"object": "model", "created": _CREATED, "owned_by": "ptc"}
+            models = [{"id": name, **model} for name in self.provider.models()]
+            return self._send(200, {"object": "list", "data": models})
         request = read_json(body)
-        self.server.provider.requests.append(request)
+        self.provider.requests.append(request)
         check_request(request)
         self._send_reply(request)
 
     def _send_reply(self, request: dict[str, Any]) -> None:
         try:
-            message = self.server.provider.reply(request)
-            bodies = _bodies(message, request)
+            message = self.provider.reply(request)
+            deltas = self.provider.deltas(request, message) if request.get("stream") else None
+            bodies = reply_bodies(message, request, deltas)
+        except Refused:
+            raise
         except Exception as error:
             raise Refused(f"the script failed: {explain(error)}", status=500) from None
+        seconds = self.provider.seconds(request)
         if request.get("stream"):
-            return self._send_events([*map(json.dumps, bodies), "[DONE]"])
-        if not self.server.closing.wait(self.server.provider.latency):
+            self._send_events([*map(json.dumps, bodies), "[DONE]"], seconds)
+        elif not self.closing.wait(seconds):
             self._send(200, bodies[0])
 
-    def _send_events(self, events: list[str]) -> None:
+    def _send_events(self, events: list[str], seconds: float) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream; charset=utf-8")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for event in events:
-            if self.server.closing.wait(self.server.provider.latency / len(events)):
+            if self.closing.wait(seconds / len(events)):
                 return
             data = f"data: {event}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
@@ -194,23 +251,28 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: a notebook's output is no server's log."""
 
 
-def _bodies(message: Message, request: dict[str, Any]) -> list[Message]:
-    """The reply's body, or the chunks of a streamed one; a token counts as four characters."""
-    streamed = bool(request.get("stream"))
-    asked = [request["messages"], request.get("tools")]
-    spent = [-(-len(json.dumps(part, ensure_ascii=False)) // 4) for part in (asked, message)]
-    usage = dict(zip(("prompt_tokens", "completion_tokens"), spent, strict=True))
-    usage["total_tokens"] = sum(spent)
+def reply_bodies(
+    message: Message, request: dict[str, Any], deltas: Iterable[Message] | None = None
+) -> list[Message]:
+    """The reply's body, or the chunks of a streamed one if there are ``deltas``.
+
+    >>> asked = {"messages": [{"role": "user", "content": "Hello?"}]}
+    >>> [body] = reply_bodies({"role": "assistant", "content": "Hello."}, asked)
+    >>> body["choices"][0]["finish_reason"]
+    'stop'
+    """
+    usage = _usage(message, request)
     envelope = {
         "id": f"chatcmpl-{len(request['messages'])}",
-        "object": "chat.completion.chunk" if streamed else "chat.completion",
+        "object": "chat.completion" if deltas is None else "chat.completion.chunk",
         "created": _CREATED,
         "model": request.get("model") or MODEL,
     }
-    end = {"index": 0, "finish_reason": "tool_calls" if message.get("tool_calls") else "stop"}
-    if not streamed:
+    reason = "tool_calls" if message.get("tool_calls") else "stop"
+    end = {"index": 0, "finish_reason": reason}
+    if deltas is None:
         return [envelope | {"choices": [end | {"message": message}], "usage": usage}]
-    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in _deltas(message)]
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     chunks = [envelope | {"choices": [choice]} for choice in [*choices, end | {"delta": {}}]]
     options = request.get("stream_options")
     if isinstance(options, dict) and options.get("include_usage"):
@@ -218,18 +280,40 @@ def _bodies(message: Message, request: dict[str, Any]) -> list[Message]:
     return chunks
 
 
-def _deltas(message: Message) -> Iterator[Message]:
-    content, calls = message["content"], message.get("tool_calls") or []
+def _usage(message: Message, request: dict[str, Any]) -> dict[str, int]:
+    """What the request and the reply cost; a token counts as four characters."""
+    asked = _tokens([request["messages"], request.get("tools")])
+    said = _tokens(message)
+    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+
+
+def _tokens(part: Any) -> int:
+    return math.ceil(len(json.dumps(part, ensure_ascii=False)) / 4)
+
+
+def in_pieces(message: Message) -> Iterator[Message]:
+    """The deltas of a message: its words one by one, its arguments in pieces of six characters.
+
+    >>> [delta["content"] for delta in in_pieces({"role": "assistant", "content": "Hello you."})]
+    ['', 'Hello ', 'you.']
+    """
+    content = message["content"]
     first = {key: value for key, value in message.items() if key != "tool_calls"}
     yield first | {"content": content and ""}
     for piece in re.findall(r"\S+\s*|\s+", content or ""):
         yield {"content": piece}
-    for index, item in enumerate(calls):
-        function = item.get("function")
-        text = function.get("arguments") if isinstance(function, dict) else None
-        pieces = range(0, len(text), _PIECE) if isinstance(text, str) else ()
-        head = {"function": {**function, "arguments": ""}} if pieces else {}
-        yield {"tool_calls": [{"index": index, **item, **head}]}
-        for start in pieces:
-            function = {"arguments": text[start : start + _PIECE]}
-            yield {"tool_calls": [{"index": index, "function": function}]}
+    for index, item in enumerate(message.get("tool_calls") or []):
+        for piece in _pieces_of_call(item):
+            yield {"tool_calls": [{"index": index, **piece}]}
+
+
+def _pieces_of_call(item: Message) -> Iterator[Message]:
+    """The call with its name and no arguments, then these in pieces; or it as it is, if odd."""
+    function = item.get("function")
+    text = function.get("arguments") if isinstance(function, dict) else None
+    if not function or not isinstance(text, str) or not text:
+        yield item
+        return
+    yield {**item, "function": {**function, "arguments": ""}}
+    for start in range(0, len(text), _PIECE):
+        yield {"function": {"arguments": text[start : start + _PIECE]}}
