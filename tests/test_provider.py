@@ -947,9 +947,9 @@ def spoken(provider, lines, body=b"", method="POST"):
     with socket.create_connection(address(provider), timeout=30) as line:
         head = [f"{method} /v1/chat/completions HTTP/1.1", *lines, "", ""]
         line.sendall("\r\n".join(head).encode() + body)
-        response = http.client.HTTPResponse(line)
-        response.begin()
-        return response.status, json.loads(response.read())
+        with http.client.HTTPResponse(line) as response:
+            response.begin()
+            return response.status, json.loads(response.read())
 
 
 @pytest.mark.parametrize("case", LENGTHS)

@@ -212,9 +212,10 @@ def _cities_in(text: str) -> list[str]:
 
 
 def _city_names(text: str) -> list[str]:
-    """ "paris & Rio de Janeiro" are Paris and Rio de Janeiro."""
+    """The cities in a list of them: of "paris & Rio de Janeiro" Paris and Rio de Janeiro."""
     known = {name.lower(): name for name in _KNOWN}
-    return [known.get(name.lower(), name) for name in _ANY_CITY.findall(text)]
+    found: list[str] = _ANY_CITY.findall(text)
+    return [known.get(name.lower(), name) for name in found]
 
 
 def _say(tool: str, city: str, content: str) -> str:
