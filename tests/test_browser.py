@@ -3,6 +3,7 @@
 import contextlib
 import os
 
+import nbconvert
 import nbformat
 import pytest
 from jlab import (
@@ -17,8 +18,14 @@ from jlab import (
 )
 from nbformat.v4 import new_code_cell, new_notebook
 
+from ptc.timeline import describe_timeline, schedule
 from ptc.workbook import build
 
+TIMELINE = """
+from ptc.timeline import schedule, show_timeline
+
+show_timeline(schedule([0.1, 0.1, 0.4], 2), "Three calls")"""
+WORDS = describe_timeline(schedule([0.1, 0.1, 0.4], 2))
 SLIDER = """
 import io
 import ipywidgets
@@ -92,6 +99,42 @@ def test_a_slider_changes_its_picture(page, lab):
     before = wait_for_picture(page)
     assert int(drag_slider(page, 1.0)) > 4
     assert wait_for_picture(page, other_than=before) != before
+
+
+def words_of_pictures(page):
+    """What a reader who can't see gets of each picture: its own words, and those in its fold."""
+    pictures = page.locator(".jp-OutputArea-output img, .jp-RenderedImage img")
+    said = [img.get_attribute("alt") for img in pictures.all()]
+    return said, page.locator(".jp-OutputArea-output details p").all_text_contents()
+
+
+def test_a_timeline_says_in_words_what_it_shows(page, lab, tmp_path):
+    """In a notebook that was never run here, and so isn't trusted; run; and as a page of HTML."""
+    stored = build.run(new_notebook(cells=[new_code_cell(TIMELINE)]), lab.root)
+    nbformat.write(stored, lab.root / "timeline.ipynb")
+    open_lab(page, lab, "timeline.ipynb")
+    page.wait_for_selector(".jp-OutputArea-output img")
+    assert words_of_pictures(page) == ([WORDS], [WORDS])
+    page.get_by_text("The picture in words").click()
+    assert page.get_by_text(WORDS).is_visible()
+    run_all(page)
+    assert words_of_pictures(page) == ([WORDS], [WORDS])
+    exported, _ = nbconvert.HTMLExporter().from_notebook_node(stored)
+    (tmp_path / "timeline.html").write_text(exported, encoding="utf-8")
+    page.goto((tmp_path / "timeline.html").as_uri())
+    assert words_of_pictures(page) == ([WORDS], [WORDS])
+
+
+def test_a_timeline_follows_the_dark_theme(page, lab):
+    """A run one does; white paper turns nearly black, and is as it was in the light."""
+    write(lab.root / "dark.ipynb", TIMELINE)
+    open_lab(page, lab, "dark.ipynb")
+    run_all(page)
+    picture = page.locator(".jp-OutputArea-output img")
+    how = "img => getComputedStyle(img).filter"
+    assert picture.evaluate(how) == "none"
+    page.evaluate("() => { document.body.dataset.jpThemeLight = 'false' }")
+    assert picture.evaluate(how) == "invert(0.93) hue-rotate(180deg)"
 
 
 def test_an_error_in_a_cell_is_noticed(page, lab):

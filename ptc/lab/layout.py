@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..timeline import FIXED_STYLES, worker_names
+from ..timeline import worker_names
 from .prediction import Prediction
 from .real_run import Run
+from .settings import TOOLS
 
 WIDTH, HEIGHT = 920, 436  # of the picture, in its own pixels
 LEFT, RIGHT = 84, 900  # of the bars
@@ -51,7 +52,7 @@ def words_of(workers: int, ticks: Sequence[str], end: float) -> list[tuple[Any, 
         *((LEFT - 8, (top + low) / 2 + 4.5, 1, name, 9, INK) for name, (top, low) in lanes),
         *((x_of(float(tick), end), AXIS + 14, 0.5, tick, 10, QUIET) for tick in ticks),
         (LEFT, foot, 0, "seconds since the batch began", 9.5, QUIET),
-        *((x, foot, 0, name, 9.5, INK) for name, x in zip(FIXED_STYLES, LEGEND, strict=True)),
+        *((x, foot, 0, name, 9.5, INK) for name, x in zip(TOOLS, LEGEND, strict=True)),
     ]
 
 

@@ -8,6 +8,7 @@ from ..timeline import FIXED_STYLES, Span, describe_timeline
 from .layout import headlines, say_seconds
 from .prediction import Prediction
 from .real_run import Run
+from .settings import TOOLS
 
 STYLE = """
 .ptc-lab { max-width: 926px; gap: 10px; padding: 4px 2px; overflow: visible;
@@ -48,10 +49,10 @@ body[data-jp-theme-light="false"] .ptc-lab :is(.ptc-picture, .ptc-bar) {
 .ptc-lab .ptc-bar i { flex: none; box-sizing: border-box; height: 100%; background: #8A8A8A;
   border-right: 1px solid #FFFFFF; }
 """
-_FACES = [style.face for style in FIXED_STYLES.values()]
+_FACES = [FIXED_STYLES[tool].face for tool in TOOLS]
 STYLE += "".join(
-    f".ptc-lab .ptc-bar .ptc-{tool} {{ background: {style.face}; }}\n"
-    for tool, style in FIXED_STYLES.items()
+    f".ptc-lab .ptc-bar .ptc-{tool} {{ background: {FIXED_STYLES[tool].face}; }}\n"
+    for tool in TOOLS
 )
 STYLE += (
     ".ptc-lab .ptc-bar .ptc-batch { background: linear-gradient("

@@ -35,6 +35,7 @@ from .layout import (
 )
 from .prediction import Prediction
 from .real_run import Run
+from .settings import TOOLS
 
 _MOST_BACKGROUNDS = 16  # of one to two megabytes each
 _LINE, _ABOVE = 18, 14  # height of a line of text, and of its part above the baseline
@@ -112,7 +113,7 @@ class Picture:
         lanes, ticks = [ONE, *lanes_of(workers)], tick_names(end)
         words = words_of(workers, ticks, end)
         lines = [self._line(*style) for _, _, _, *style in words]
-        swatches = [self._keep(self._sheet, name, True, False) for name in FIXED_STYLES]
+        swatches = [self._keep(self._sheet, name, True, False) for name in TOOLS]
         self.pixels[:] = 255
         for top, bottom in lanes:
             self._paint(LEFT, RIGHT, top, bottom, LANE)
@@ -121,7 +122,7 @@ class Picture:
             self._paint(x, x + 1, ONE[0] - 3, AXIS, GRID)
         for (x, y, side, *_), (tiles, width) in zip(words, lines, strict=True):
             self._paste_line(tiles, x - side * width, y)
-        for name, sheet, x in zip(FIXED_STYLES, swatches, LEGEND, strict=True):
+        for name, sheet, x in zip(TOOLS, swatches, LEGEND, strict=True):
             box = Box(x - 30, x - 6, HEIGHT - 19, HEIGHT - 6, name, True, False)
             self._paste_bar(box, sheet)
         return self.pixels.copy()

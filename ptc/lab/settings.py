@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass
 
 from ..retry import RetryPolicy
-from ..timeline import FIXED_STYLES
 
+TOOLS = ("get_time", "get_date", "get_weather")
 CITIES = ("Paris", "Tokyo", "New York", "Cairo", "Sydney", "Lima")
 ORDERS = ("as asked", "longest first")
 WAITS, HOLDS, RELEASES = "waits", "computes, holding the GIL", "computes, releasing the GIL"
@@ -53,7 +53,7 @@ class Settings:
     @property
     def calls(self) -> list[tuple[str, str]]:
         """Tool and city of each call, in the order in which the scripted model asks."""
-        return [(tool, city) for city in CITIES[: self.cities] for tool in FIXED_STYLES]
+        return [(tool, city) for city in CITIES[: self.cities] for tool in TOOLS]
 
     def seconds(self, tool: str) -> float:
         """How long one attempt of the tool takes."""

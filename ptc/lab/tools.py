@@ -8,9 +8,8 @@ from time import thread_time
 from typing import Any
 
 from ..registry import ToolRegistry
-from ..timeline import FIXED_STYLES
 from ..tools import CityTools
-from .settings import HOLDS, ORDERS, RELEASES, WAITS, Settings
+from .settings import HOLDS, ORDERS, RELEASES, TOOLS, WAITS, Settings
 
 
 class Stopped(Exception):
@@ -42,7 +41,7 @@ def lab_registry(
     """
     registry, tools = ToolRegistry(), CityTools()
     tools.registry()  # starts what the first weather call would have to wait for
-    for name in FIXED_STYLES:
+    for name in TOOLS:
         expected = settings.seconds(name) if settings.order == ORDERS[1] else None
         tool = _tool(getattr(tools, name), name, settings, stop, ended)
         registry.register(tool, expected_seconds=expected)

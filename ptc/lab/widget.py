@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from ..timeline import FIXED_STYLES, small_png
+from ..timeline import small_png
 from .background import Background
 from .challenges import CHALLENGES, CONCLUSION
 from .controls import (
@@ -29,7 +29,7 @@ from .page import NAMES, STYLE, describe, table, turns
 from .picture import Picture
 from .prediction import Prediction, predict
 from .real_run import Run
-from .settings import SCENARIOS, Settings
+from .settings import SCENARIOS, TOOLS, Settings
 
 _BLINK = 0.05  # seconds after a picture, in which the table and the turns follow
 _REST = 0.4  # seconds without a change, after which the chart follows
@@ -135,7 +135,7 @@ class LatencyLab(widgets.VBox):
     def summary(self) -> str:
         """The lab in text: settings and prediction in numbers, and the last run of them."""
         settings, expected, run = self.settings, self.predicted.ideal, self.measured
-        asked = ", ".join(f"{tool} {settings.seconds(tool):.2f} s" for tool in FIXED_STYLES)
+        asked = ", ".join(f"{tool} {settings.seconds(tool):.2f} s" for tool in TOOLS)
         (slow, fast), (many, two) = expected.seconds, expected.end_to_end
         each = [1000 * overhead.attempt for overhead in self.predicted.overheads]
         lines = [

@@ -1,28 +1,11 @@
-"""What ran when: timelines, predicted or measured, as numbers, as words and as a picture."""
+"""What ran when: timelines, predicted or measured, as numbers, as words and as a picture.
 
-from .chart import FAILED, FIXED_STYLES, Style, plot_timeline, show_timeline, small_png, tool_styles
-from .schedule import lower_bound, schedule
-from .spans import (
-    Span,
-    describe_timeline,
-    lanes_of,
-    makespan,
-    most_at_once,
-    spans,
-    speedup,
-    total_work,
-    utilisation,
-    worker_names,
-)
+``spans`` has the bars and their measures, ``schedule`` predicts them, ``chart`` draws them in the
+``styles`` that they have everywhere, and ``pictures`` shows a picture with its words.
+"""
 
-__all__ = [
-    "FAILED",
-    "FIXED_STYLES",
-    "Span",
-    "Style",
-    "describe_timeline",
-    "lanes_of",
-    "lower_bound",
-]
-__all__ += ["makespan", "most_at_once", "plot_timeline", "schedule", "show_timeline", "small_png"]
-__all__ += ["spans", "speedup", "tool_styles", "total_work", "utilisation", "worker_names"]
+from .chart import *
+from .pictures import *
+from .schedule import *
+from .spans import *
+from .styles import *

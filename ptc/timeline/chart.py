@@ -1,57 +1,27 @@
 """A timeline as a picture: a Gantt chart, one lane a worker, one style a tool."""
 
 import math
-import zlib
-from collections.abc import Iterable, Sequence
-from io import BytesIO
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .spans import Span, _count, _natural, describe_timeline, lanes_of, makespan, most_at_once
+from ..text import without_surrogates
+from .pictures import with_words
+from .spans import (
+    Span,
+    count_of,
+    describe_timeline,
+    ending_of,
+    lanes_of,
+    makespan,
+    most_at_once,
+)
+from .styles import FAILED, Style, tool_styles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
-class Style(NamedTuple):
-    """How a tool looks in every chart: the face, the hatch and their colours."""
-
-    face: str
-    hatch: str
-    lines: str
-    text: str
-
-
-# Okabe and Ito's colours, which colour-blind readers can tell apart; vermillion is for failures.
-FIXED_STYLES = {
-    "get_time": Style("#0072B2", "///", "#2C8CC4", "#FFFFFF"),
-    "get_date": Style("#E69F00", "...", "#B97F00", "#000000"),
-    "get_weather": Style("#009E73", "\\\\\\", "#33B48F", "#000000"),
-}
-_OTHER_STYLES = (
-    Style("#CC79A7", "xxx", "#DB9DBF", "#000000"),
-    Style("#F0E442", "---", "#CFC321", "#000000"),
-    Style("#56B4E9", "+++", "#86CBF2", "#000000"),
-    Style("#8A8A8A", "ooo", "#A6A6A6", "#000000"),
-)
-FAILED = "#D55E00"
-
-
-def tool_styles(labels: Iterable[str]) -> dict[str, Style]:
-    """One style a label, the same in every chart for the workbook's three tools.
-
-    Another label's style follows from its name, and from its neighbours only where two clash.
-    """
-    taken: list[int] = []
-    found = set(labels)
-    styles = {label: style for label, style in FIXED_STYLES.items() if label in found}
-    for label in sorted(found - FIXED_STYLES.keys(), key=_natural):
-        wanted = zlib.crc32(label.encode()) % len(_OTHER_STYLES)
-        turns = [(wanted + step) % len(_OTHER_STYLES) for step in range(len(_OTHER_STYLES))]
-        taken.append(min(turns, key=taken.count))  # the first of those used least
-        styles[label] = _OTHER_STYLES[taken[-1]]
-    return styles
-
+__all__ = ["plot_timeline", "show_timeline"]
 
 _INK, _QUIET, _GRID = "#222222", "#595959", "#E3E3E3"
 _BAR = 0.72  # of a lane
@@ -67,17 +37,26 @@ def plot_timeline(
     until: float | None = None,
     bound: float | None = None,
 ) -> "Figure":
-    """A Gantt chart, one lane a worker: returns its figure, which a notebook shows as it is.
+    """A Gantt chart, one lane a worker: returns its figure, which a notebook shows with its words.
 
-    ``workers`` keeps a lane for each of them, used or not. ``until`` ends the axis there, so that
-    two charts can be compared, and ``bound`` draws a line at the lower bound. With ``ax``, draws
-    into it.
+        plot_timeline(schedule([0.1, 0.1, 0.4], 2), bound=0.4)
+
+    ``workers`` keeps a lane for each of them, used or not. ``until`` is where the axis ends, if
+    nothing ends later, so that two charts can be compared; ``bound`` draws a line at the lower
+    bound. With ``ax``, draws into it.
+
+    Raises:
+        ValueError: a time is not a finite number.
     """
+    _check_times(spans, until=until, bound=bound)
+    words = describe_timeline(spans)
+    spans = [_drawable(span) for span in spans]
     lanes = lanes_of(spans, workers) or ["worker-1"]
     if ax is None:
         ax = _new_axes(len(lanes))
-        ax.figure._repr_mimebundle_ = lambda **_: _picture(ax.figure, spans)  # IPython asks for it
-    ax.set_xlim(0, until or 1.04 * makespan(spans) or 1)
+        plain = f"<Figure: timeline of {count_of(len(spans), 'bar')}>"
+        with_words(_figure_of(ax), words, plain)
+    ax.set_xlim(0, _axis_end(spans, until, bound))
     _set_axes(ax, lanes, title if title is not None else _message(spans))
     styles = tool_styles(span.label for span in spans)
     for span in spans:
@@ -86,13 +65,55 @@ def plot_timeline(
         _draw_bound(ax, bound)
     if not _write_labels(ax, spans, lanes, styles):
         _draw_legend(ax, styles)
-    return ax.figure
+    return _figure_of(ax)
+
+
+def show_timeline(spans: Sequence[Span], title: str | None = None, **options: Any) -> None:
+    """Display the chart in a notebook, with its words below it, and nothing else.
+
+        show_timeline(spans(results), "Three calls at once")
+
+    ``options`` are those of :func:`plot_timeline`.
+    """
+    from IPython.display import display
+
+    display(plot_timeline(spans, title=title, **options))
+
+
+def _check_times(spans: Sequence[Span], **options: float | None) -> None:
+    for span in spans:
+        if not (math.isfinite(span.start) and math.isfinite(span.end)):
+            raise ValueError(f"a span starts and ends at finite numbers of seconds, got {span}")
+    for name, value in options.items():
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"{name} is a finite number of seconds, got {name}={value!r}")
+
+
+def _drawable(span: Span) -> Span:
+    """No font has a shape for half a character."""
+    return span._replace(
+        label=without_surrogates(span.label), worker=without_surrogates(span.worker)
+    )
+
+
+def _figure_of(ax: "Axes") -> "Figure":
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # only axes that were removed from theirs have none
+    return figure
+
+
+def _axis_end(spans: Sequence[Span], until: float | None, bound: float | None) -> float:
+    """Nothing is cut: neither a bar that ends after ``until``, nor the bound."""
+    last = makespan(spans)
+    if not until:
+        return max(1.04 * last, 1.04 * (bound or 0)) or 1.0
+    return max(until, last, bound or 0)
 
 
 def _message(spans: Sequence[Span]) -> str:
     if not spans:
         return "Nothing ran"
-    bars = _count(len(spans), "call" if all(span.ok for span in spans) else "attempt")
+    bars = count_of(len(spans), "call" if all(span.ok for span in spans) else "attempt")
     at_once = most_at_once(spans)
     how = "one at a time" if at_once == 1 else f"at most {at_once} at once"
     return f"{bars} in {makespan(spans):.2f} s, {how}"
@@ -101,19 +122,23 @@ def _message(spans: Sequence[Span]) -> str:
 def _new_axes(lanes: int) -> "Axes":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     height = min(1.05 + 0.36 * lanes, 9.0)
-    figure = Figure(figsize=(8, height), dpi=100, facecolor="white", layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # inches
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)  # inches
+    figure = Figure(figsize=(8, height), dpi=100, facecolor="white", layout=layout)
     FigureCanvasAgg(figure)  # measures text, and needs no window
     return figure.add_subplot()
 
 
 def _set_axes(ax: "Axes", lanes: Sequence[str], title: str) -> None:
-    ax.set_title(title, loc="left", fontsize=12.5, fontweight="bold", color=_INK, pad=10)
+    title = without_surrogates(title)
+    heading = ax.set_title(title, loc="left", fontsize=12.5, fontweight="bold", color=_INK, pad=10)
+    heading.set_parse_math(False)  # "$3 or $4" is money
     ax.set_xlabel("seconds since the batch began", loc="left", fontsize=10, color=_QUIET)
     step = math.ceil(len(lanes) / 24)  # more names than that don't fit
-    ax.set_yticks(range(0, len(lanes), step), lanes[::step], fontsize=10, color=_INK)
+    names = list(lanes[::step])
+    ax.set_yticks(range(0, len(lanes), step), names, fontsize=10, color=_INK, parse_math=False)
     ax.set_ylim(len(lanes) - 0.5, -0.5)
     ax.tick_params(axis="both", length=0, pad=6)
     ax.tick_params(axis="x", labelcolor=_QUIET, labelsize=10)
@@ -136,16 +161,24 @@ def _draw_bar(ax: "Axes", span: Span, lane: int, style: Style) -> None:
 
 def _draw_bound(ax: "Axes", bound: float) -> None:
     ax.axvline(bound, color=_INK, linewidth=1.4, linestyle=(0, (4, 2)), zorder=4)
+    has_room_right = bound < ax.get_xlim()[1] * 0.8
     ax.annotate(
         f"lower bound {bound:.2f} s",
         (bound, 1),
         xycoords=("data", "axes fraction"),
-        xytext=(4 if bound < ax.get_xlim()[1] * 0.8 else -4, 2),
+        xytext=(4 if has_room_right else -4, 2),
         textcoords="offset points",
-        ha="left" if bound < ax.get_xlim()[1] * 0.8 else "right",
+        ha="left" if has_room_right else "right",
         fontsize=9,
         color=_INK,
     )
+
+
+class _Room(NamedTuple):
+    """Pixels for a bar's name: within the bar, and beside it up to the next."""
+
+    inside: float
+    beside: float
 
 
 def _write_labels(
@@ -154,35 +187,36 @@ def _write_labels(
     """Names in the bars, or beside short ones; False where one found no room."""
     if len(spans) > 200:
         return False
-    ax.figure.draw_without_rendering()  # settles the layout, so that widths can be measured
-    per_pixel = ax.get_xlim()[1] / ax.bbox.width
+    _figure_of(ax).draw_without_rendering()  # settles the layout, so that widths can be measured
+    end = ax.get_xlim()[1]
+    per_pixel = end / ax.bbox.width
     everywhere = True
     for lane, worker in enumerate(lanes):
         bars = sorted((span for span in spans if span.worker == worker), key=lambda s: s.start)
-        edges = [span.start for span in bars[1:]] + [ax.get_xlim()[1]]
+        edges = [span.start for span in bars[1:]] + [end]
         for span, following in zip(bars, edges, strict=False):  # an empty lane has an edge
-            room = (following - span.end) / per_pixel
-            inside = (span.end - span.start) / per_pixel
-            everywhere &= _write_label(ax, span, lane, styles[span.label], inside, room)
+            inside, beside = span.end - span.start, following - span.end
+            room = _Room(inside / per_pixel, beside / per_pixel)
+            if not _write_label(ax, span, lane, styles[span.label], room):
+                everywhere = False
     return everywhere
 
 
-def _write_label(
-    ax: "Axes", span: Span, lane: int, style: Style, inside: float, room: float
-) -> bool:
+def _write_label(ax: "Axes", span: Span, lane: int, style: Style, room: _Room) -> bool:
     from matplotlib.patheffects import withStroke
 
-    words = span.label if span.ok else f"✗ {span.label} failed"
-    colour = style.text if span.ok else _INK
+    ending = ending_of(span)
+    words = f"✗ {span.label} {ending}" if ending else span.label
+    ground, colour = (style.face, style.text) if span.ok else ("white", _INK)
     text = ax.text((span.start + span.end) / 2, lane, words, fontsize=10, color=colour, zorder=5)
-    text.set(ha="center", va="center_baseline")
-    text.set_path_effects([withStroke(linewidth=3, foreground=style.face if span.ok else "white")])
+    text.set(ha="center", va="center_baseline", parse_math=False)
+    text.set_path_effects([withStroke(linewidth=3, foreground=ground)])
     needed = text.get_window_extent().width + 10
-    if needed <= inside:
+    if needed <= room.inside:
         return True
     text.set(x=span.end, ha="left", color=_INK, text=f" {words}")
     text.set_path_effects([])
-    if needed <= room:
+    if needed <= room.beside:
         return True
     text.remove()
     return False
@@ -196,35 +230,8 @@ def _draw_legend(ax: "Axes", styles: dict[str, Style]) -> None:
         for label, style in list(styles.items())[:_MOST_IN_LEGEND]
     ]
     place = {"loc": "lower right", "ncols": len(patches), "frameon": False, "fontsize": 10}
-    legend = ax.figure.legend(handles=patches, borderaxespad=0.2, columnspacing=1.4, **place)
+    legend = _figure_of(ax).legend(handles=patches, borderaxespad=0.2, columnspacing=1.4, **place)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     legend.set_in_layout(False)  # it shares the line of the axis label
     ax.set_xlabel("seconds", loc="left")
-
-
-def _picture(figure: "Figure", spans: Sequence[Span]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A notebook's output: a PNG of twice the pixels, its alt text and its size on the page."""
-    data = BytesIO()
-    figure.savefig(data, format="png", dpi=2 * figure.dpi, metadata={"Software": None})
-    width, height = (int(inches * figure.dpi) for inches in figure.get_size_inches())
-    alt = {"alt": describe_timeline(spans), "width": width, "height": height}
-    plain = f"<Figure: timeline of {_count(len(spans), 'bar')}>"
-    return {"image/png": small_png(data.getvalue()), "text/plain": plain}, {"image/png": alt}
-
-
-def small_png(data: bytes) -> bytes:
-    """The same chart in 64 colours: a third of the bytes in a notebook's file, and looks alike."""
-    from PIL import Image
-
-    small = BytesIO()
-    Image.open(BytesIO(data)).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
-    return small.getvalue()
-
-
-def show_timeline(spans: Sequence[Span], title: str | None = None, **options: Any) -> None:
-    """Display the chart in a notebook, with its text alternative, and nothing else.
-
-    ``options`` are those of :func:`plot_timeline`.
-    """
-    from IPython.display import display
-
-    display(plot_timeline(spans, title=title, **options))
