@@ -1,6 +1,11 @@
-"""A whole turn and the next: ask the model, run its calls, answer all of them, ask again."""
+"""A whole turn and the next: ask the model, run its calls, answer all of them, ask again.
+
+Only the model and the tools take time. What waits for neither is in :class:`Conversation` and
+:func:`whole_turn`, for whoever has to wait in another way.
+"""
 
 import os
+import warnings
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -10,7 +15,9 @@ from .check import compare
 from .client import SCRIPTED
 from .execute import execute_parallel, execute_sequential
 from .registry import ToolRegistry
+from .text import shorten
 from .wire import assistant_message, extract_parallel_calls, format_parallel_results
+from .wire.reading import as_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +27,22 @@ class Turn:
     results: list[ToolResult]
     model_seconds: float
     tool_seconds: float
+    message: dict[str, Any]
+    cut: str | None = None  # why the reply ended early
 
 
 @dataclass(slots=True)
 class Answer:
-    """What came of a query. ``text`` is "" where the turns were over before the model answered.
+    """What came of a query. ``text`` is the model's last words, "" where there are none.
 
+    ``stopped`` says why these words are missing or cut off, and is None for a whole answer.
     ``messages`` is a history that a provider accepts, whatever became of the calls in it.
     """
 
     text: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
+    stopped: str | None = None
 
 
 def answer(
@@ -47,32 +58,24 @@ def answer(
 ) -> Answer:
     """Ask an ``openai.OpenAI`` client until the model answers in words, or ``max_turns`` are over.
 
+    ``answer("What time is it in Lima?", registry, client).text`` is what it says.
+
     One call runs in sequence, several in parallel, ``timeout`` seconds at most a batch. A failure
     is for the model to read: each call is answered. A list of messages as ``query`` grows by whole
     turns: an interrupt leaves it valid. ``model`` is by default what ``PTC_MODEL`` names, or the
-    scripted one. With ``stream`` calls start while the reply comes in; cut off words raise.
+    scripted one. With ``stream`` calls start while the reply comes in; words that a lost connection
+    cut off raise. An answer that isn't whole warns, and its ``stopped`` says why.
     """
-    if not max_turns >= 1:
-        raise ValueError(f"max_turns={max_turns!r} must be at least 1")
-    messages = [{"role": "user", "content": query}] if isinstance(query, str) else query
-    outcome = Answer(messages=messages)
-    request = {"model": model or os.environ.get("PTC_MODEL") or SCRIPTED, "messages": messages}
-    request |= {"tools": registry.to_wire("openai")} if len(registry) else {}
-    for _ in range(max_turns):
-        ask = _ask_streaming if stream else _ask
-        message, turn = ask(client, request, registry, max_workers, timeout)
-        outcome.turns.append(turn)
-        if not turn.results:
-            outcome.text = message.get("content") or message.get("refusal") or ""
-            # An empty list of calls, or null for words, would be refused ever after.
-            kept = {key: value for key, value in message.items() if key != "tool_calls"}
-            messages.append(kept | {"content": outcome.text})
-            return outcome
-        messages += [message, *format_parallel_results(turn.results)]
-    return outcome
+    talk = Conversation(query, registry, model, max_turns)
+    ask = _ask_streaming if stream else _ask
+    while talk.goes_on:
+        talk.take(ask(client, talk.request, registry, max_workers, timeout))
+    if talk.answer.stopped:
+        warnings.warn(talk.answer.stopped, stacklevel=2)
+    return talk.answer
 
 
-def _ask(client, request, registry, max_workers, timeout) -> tuple[dict[str, Any], Turn]:
+def _ask(client, request, registry, max_workers, timeout) -> Turn:
     asked = perf_counter()
     response = client.chat.completions.create(**request)
     replied = perf_counter()
@@ -83,16 +86,63 @@ def _ask(client, request, registry, max_workers, timeout) -> tuple[dict[str, Any
         results = execute_parallel(calls, registry, max_workers, timeout=timeout)
     if not compare(results, calls).answered:
         raise RuntimeError("a call is without its result, and the provider would refuse the rest")
-    tool_seconds = perf_counter() - replied if calls else 0.0
-    return assistant_message(response, calls), Turn(results, replied - asked, tool_seconds)
+    return whole_turn(response, results, asked, replied)
 
 
-def _ask_streaming(client, request, registry, max_workers, timeout) -> tuple[dict[str, Any], Turn]:
+def _ask_streaming(client, request, registry, max_workers, timeout) -> Turn:
     from .stream import execute_stream
 
     asked = perf_counter()
     chunks = client.chat.completions.create(**request, stream=True)
     reply = execute_stream(chunks, registry, max_workers, timeout=timeout)
-    if reply.cut and not reply.results:
-        raise ConnectionError(f"the reply was cut off: {reply.cut}; ask again")
-    return reply.message, Turn(reply.results, reply.seconds, perf_counter() - asked - reply.seconds)
+    tool_seconds = perf_counter() - asked - reply.seconds
+    return Turn(reply.results, reply.seconds, tool_seconds, reply.message, reply.cut)
+
+
+def whole_turn(response: Any, results: list[ToolResult], asked: float, replied: float) -> Turn:
+    """The turn of a reply that came whole, and whose calls were run just now."""
+    tool_seconds = perf_counter() - replied if results else 0.0
+    message: Any = assistant_message(response, [result.call for result in results])
+    reason = as_sent(response)["choices"][0].get("finish_reason")
+    cut = f"finish_reason: {reason}" if reason in ("length", "content_filter") else None
+    return Turn(results, replied - asked, tool_seconds, message, cut)
+
+
+class Conversation:
+    """What to ask next, and what came of it: while it ``goes_on``, it sends ``request``."""
+
+    def __init__(self, query: Any, registry: ToolRegistry, model: str | None, most: int) -> None:
+        if not most >= 1:
+            raise ValueError(f"max_turns={most!r} must be at least 1")
+        messages = [{"role": "user", "content": query}] if isinstance(query, str) else query
+        name = model or os.environ.get("PTC_MODEL") or SCRIPTED
+        tools = {"tools": registry.to_wire("openai")} if len(registry) else {}
+        self.request: dict[str, Any] = {"model": name, "messages": messages, **tools}
+        self.answer, self.most, self.goes_on = Answer(messages=messages), most, True
+
+    def take(self, turn: Turn) -> None:
+        """Append a turn: its calls with their results, or the words that end the conversation."""
+        answer, calls = self.answer, [result.call for result in turn.results]
+        if calls:
+            answer.messages += [turn.message, *format_parallel_results(turn.results)]
+        elif turn.cut and "finish_reason" not in turn.cut:
+            raise ConnectionError(f"the reply was cut off: {turn.cut}; ask again")
+        else:
+            answer.text = turn.message.get("content") or turn.message.get("refusal") or ""
+            # An empty list of calls, or null for words, would be refused ever after.
+            kept = {key: value for key, value in turn.message.items() if key != "tool_calls"}
+            answer.messages.append(kept | {"content": answer.text})
+        answer.turns.append(turn)
+        self.goes_on = bool(calls) and len(answer.turns) < self.most
+        if not self.goes_on:
+            answer.stopped = _why_unfinished(turn, len(answer.turns), answer.text)
+
+
+def _why_unfinished(turn: Turn, number: int, text: str) -> str | None:
+    asked = [f"{result.call.name}({result.call.arguments})" for result in turn.results]
+    if asked:
+        last = f"in turn {number}, the last, the model asked for {shorten(', '.join(asked), 200)}"
+        return f"no answer yet: {last}; give it more max_turns, or go on from these messages"
+    if turn.cut:
+        return f"the answer was cut off ({turn.cut})"
+    return None if text else f"the reply of turn {number} has no words and asks for no tool"

@@ -200,13 +200,42 @@ def test_a_list_of_messages_grows(registry, scripted):
     assert len(again.turns) == 2
 
 
-def test_max_turns_ends_a_conversation_that_would_not(registry, scripted):
+@pytest.mark.parametrize("stream", [False, True])
+def test_max_turns_ends_a_conversation_that_would_not(stream, registry, scripted):
     """The last batch is answered all the same, so that one can go on from there."""
     rounds = [calls(call("get_time", {"city": "Paris"}))] * 3
     provider, client = scripted(*rounds, words("again"))
-    outcome = answer("go", registry, client, max_turns=3)
+    with pytest.warns(UserWarning, match="no answer yet: in turn 3") as warned:
+        outcome = answer("go", registry, client, max_turns=3, stream=stream)
     assert (outcome.text, len(outcome.turns), len(provider.requests)) == ("", 3, 3)
+    assert outcome.stopped == (
+        "no answer yet: in turn 3, the last, the model asked for get_time({'city': 'Paris'}); "
+        "give it more max_turns, or go on from these messages"
+    )
+    assert [warned[0].filename, str(warned[0].message)] == [__file__, outcome.stopped]
     assert outcome.messages[-1]["role"] == "tool"
+    assert is_accepted(outcome.messages, client, registry)
+    assert answer(outcome.messages, registry, client).stopped is None
+
+
+def test_what_was_asked_last_is_shortened(registry, scripted):
+    """A model may ask for a book; the sentence stays one."""
+    made = [call("boom", {"why": "x" * 1000})] * 50
+    _, client = scripted(calls(*made))
+    with pytest.warns(UserWarning, match="no answer yet"):
+        outcome = answer("go", registry, client, max_turns=1)
+    assert len(outcome.stopped) < 400
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+def test_words_that_the_provider_cut_are_kept_and_told(reason, registry, scripted):
+    """They may be of use, but nobody should take them for the whole answer."""
+    _, client = scripted({**words("The time in"), "finish_reason": reason}, words("again"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        outcome = answer("go", registry, client)
+    assert outcome.text == "The time in"
+    assert outcome.stopped == f"the answer was cut off (finish_reason: {reason})"
     assert is_accepted(outcome.messages, client, registry)
 
 
@@ -333,6 +362,8 @@ def test_an_odd_reply_without_calls_can_be_sent_again(case, registry, scripted):
         outcome = answer("go", registry, client)
     said = EMPTY[case]["content"] or EMPTY[case].get("refusal") or ""
     assert outcome.text == said
+    nothing = "the reply of turn 1 has no words and asks for no tool"
+    assert outcome.stopped == (None if said else nothing)
     assert is_accepted(outcome.messages, client, registry)
 
 

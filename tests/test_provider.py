@@ -334,6 +334,18 @@ def test_other_fields_go_out_verbatim():
     }
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_script_says_why_its_reply_ends(stream):
+    """A reply that was cut, say; in the message itself there's no such field."""
+    script = [{"content": "The time in", "finish_reason": "length"}]
+    with ScriptedProvider(script) as provider, client_of(provider) as client:
+        reply = ask(client, [user("x")], stream=stream)
+        choices = [chunk.choices[0] for chunk in reply] if stream else reply.choices
+    assert choices[-1].finish_reason == "length"
+    said = [choice.delta if stream else choice.message for choice in choices]
+    assert not any("finish_reason" in part.to_dict() for part in said)
+
+
 def test_a_list_is_replied_in_turn():
     """The n-th message of a list answers a history of n assistant messages; then it is over."""
     script = [{"content": "one"}, {"content": "two"}]

@@ -39,7 +39,8 @@ class ScriptedProvider:
 
     ``script`` takes the request and gives the assistant's message, which goes out as it is, also
     where it is malformed; or it is a list of such messages, replied in turn by the number of
-    assistant messages in the history. A script may raise :class:`ptc.provider.Refused`.
+    assistant messages in the history. A ``finish_reason`` in it becomes the reply's. A script may
+    raise :class:`ptc.provider.Refused`.
     ``latency`` is in seconds per reply, spread over the chunks of a streamed one, and can be set
     at any time. ``requests`` holds the bodies received, and no headers. Whoever forgets to close it
     can still exit: all its threads are daemons.
@@ -269,6 +270,8 @@ def reply_bodies(
         "model": request.get("model") or MODEL,
     }
     reason = "tool_calls" if message.get("tool_calls") else "stop"
+    reason = message.get("finish_reason", reason)
+    message = _without(message, "finish_reason")
     end = {"index": 0, "finish_reason": reason}
     if deltas is None:
         return [envelope | {"choices": [end | {"message": message}], "usage": usage}]
@@ -298,13 +301,17 @@ def in_pieces(message: Message) -> Iterator[Message]:
     ['', 'Hello ', 'you.']
     """
     content = message["content"]
-    first = {key: value for key, value in message.items() if key != "tool_calls"}
+    first = _without(message, "tool_calls", "finish_reason")
     yield first | {"content": content and ""}
     for piece in re.findall(r"\S+\s*|\s+", content or ""):
         yield {"content": piece}
     for index, item in enumerate(message.get("tool_calls") or []):
         for piece in _pieces_of_call(item):
             yield {"tool_calls": [{"index": index, **piece}]}
+
+
+def _without(message: Message, *keys: str) -> Message:
+    return {key: value for key, value in message.items() if key not in keys}
 
 
 def _pieces_of_call(item: Message) -> Iterator[Message]:
