@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .text import mask_json, secrets, to_json
+from .masking import mask_json, secrets
+from .text import to_json
 
 _SAME_AS_ID: Any = ...  # a default that says: as `id`
 
@@ -36,6 +37,9 @@ class Attempt(NamedTuple):
 
     ``worker`` names the lane it ran on. ``error`` is None where the tool returned. An abandoned
     attempt ends when it was given up, and its error says so.
+
+        >>> Attempt(0.0, 0.25, "worker-1", "ConnectionError: refused").error
+        'ConnectionError: refused'
     """
 
     started: float
@@ -49,7 +53,11 @@ class ToolResult:
     """The answer to one call: the tool's output, or an error that a model can read.
 
     ``submitted`` and ``finished`` are seconds since the batch began. ``attempts`` is empty for a
-    call that never started.
+    call that never started. The output is written as JSON here and now, so that
+    :attr:`content` doesn't change when the output does.
+
+        >>> ToolResult(ToolCall("call_1", "get_time"), success=True, output={"h": 9}).content
+        '{"h": 9}'
     """
 
     call: ToolCall
@@ -59,6 +67,11 @@ class ToolResult:
     attempts: Sequence[Attempt] = ()
     submitted: float = 0.0
     finished: float = 0.0
+    _json: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        told = self.output if self.success else {"error": self.error}
+        object.__setattr__(self, "_json", to_json(told))
 
     @property
     def content(self) -> str:
@@ -67,5 +80,4 @@ class ToolResult:
 
     def content_hiding(self, hidden: Sequence[str]) -> str:
         """:attr:`content`, with the list of secrets read once for many results."""
-        text = to_json(self.output if self.success else {"error": self.error})
-        return mask_json(text, hidden) if hidden else text
+        return mask_json(self._json, hidden) if hidden else self._json

@@ -189,8 +189,8 @@ class _Snapshot:
     def array(self, value: Any) -> Any:
         count = prod(value.shape)
         if count > MOST_VALUES:
-            size = " x ".join(map(str, value.shape))
-            what = f"the tool returned a {type(value).__name__} of {count:,} values ({size})"
+            name, shape = type(value).__name__, tuple(value.shape)
+            what = f"the tool returned {count:,} values in one {name} of shape {shape}"
             advice = f"let it return a part or a summary, of {MOST_VALUES:,} at most"
             raise UntellableError(what, advice)
         return copy.deepcopy(value)
@@ -321,14 +321,12 @@ def _unpack_numpy(value: Any) -> Any:
 
 
 def _unpack_frame(frame: Any) -> Any:
-    if not _are_distinct(frame.columns):
-        return frame.to_dict("split")
-    if _is_counted(frame.index):
+    if _are_distinct(frame.columns) and _is_counted(frame.index):
         return frame.to_dict("records")
-    try:
+    if _are_distinct([*frame.index.names, *frame.columns]):
         return frame.reset_index().to_dict("records")
-    except ValueError:  # a column has the name of the index
-        return frame.to_dict("split")
+    rows = [list(row) for row in frame.itertuples(index=False, name=None)]
+    return {"columns": list(frame.columns), "index": list(frame.index), "data": rows}
 
 
 def _unpack_series(series: Any) -> Any:

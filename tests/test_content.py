@@ -1,6 +1,7 @@
 """What goes on the wire for a result: JSON whatever the tool returned, and never a secret."""
 
 import asyncio
+import base64
 import collections
 import concurrent.futures
 import contextlib
@@ -13,6 +14,7 @@ import itertools
 import json
 import pickle
 import queue
+import re
 import socket
 import sqlite3
 import subprocess
@@ -20,19 +22,24 @@ import sys
 import tempfile
 import threading
 import types
+import urllib.parse
 import uuid
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import PurePosixPath
 
+import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
 from ptc import ToolCall, ToolResult
-from ptc.text import describe, explain, mask, mask_json, secrets, shorten, to_json
-from ptc.values import DEEPEST, Stopped, UntellableError, snapshot
+from ptc.masking import mask, mask_json, secrets
+from ptc.text import describe, explain, shorten, split_advice, to_json, with_advice
+from ptc.values import DEEPEST, MOST_VALUES, Stopped, UntellableError, snapshot
 
 SECRET = "sk-hunter2-0123456789"
 
@@ -82,6 +89,15 @@ def test_text_is_quoted_and_an_error_is_an_object():
     assert ToolResult(call, True, "fine").content == '"fine"'
     assert ToolResult(call, True, None).content == "null"
     assert ToolResult(call, False, "unused", error="no").content == '{"error": "no"}'
+
+
+def test_a_copy_of_a_result_has_its_own_content():
+    """Where the output is replaced, and where something else is."""
+    result = ToolResult(ToolCall("c", "tool"), True, [1])
+    assert dataclasses.replace(result, output=[2]).content == "[2]"
+    assert dataclasses.replace(result, finished=1.0).content == "[1]"
+    assert dataclasses.replace(result, finished=0.0) == result
+    assert "_json" not in repr(result)
 
 
 # --- what JSON doesn't know
@@ -477,6 +493,99 @@ def test_what_contains_itself_is_an_error():
     assert snapshot([twice, twice]) == [[1], [1]]
 
 
+# --- numbers, arrays and tables
+
+
+@pytest.mark.parametrize(
+    ("output", "decoded"),
+    [
+        (np.int64(5), 5),
+        (np.uint8(200), 200),
+        (np.float32(0.5), 0.5),
+        (np.float64("nan"), "NaN"),
+        (np.longdouble(1.5), 1.5),
+        (np.bool_(True), True),
+        (np.str_("text"), "text"),
+        (np.datetime64("2026-01-02"), "2026-01-02"),
+        (np.timedelta64(5, "m"), "5 minutes"),
+        (np.complex64(1j), "1j"),
+        (np.clongdouble(1j), "1j"),
+        (np.arange(2000), list(range(2000))),
+        (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
+        (np.array(3), 3),
+        (np.array([], dtype=float), []),
+        (np.array([np.nan, 1.0]), ["NaN", 1.0]),
+        (np.array([1.5], dtype=np.longdouble), [1.5]),
+        (np.array(["2026-01-02", "NaT"], dtype="M8[D]"), ["2026-01-02", "NaT"]),
+        (np.array([(1, "a")], dtype=[("n", int), ("s", "U1")]), [{"n": 1, "s": "a"}]),
+        (np.ma.array([1, 2], mask=[False, True]), [1, None]),
+        (np.array([{"n": np.int64(1)}, Named()], dtype=object), [{"n": 1}, "named"]),
+        (pd.Series([1.5, 2.5]), [1.5, 2.5]),
+        (pd.Series([1, 2], index=["a", "b"]), {"a": 1, "b": 2}),
+        (pd.Series([1, 2], index=["a", "a"]), [["a", 1], ["a", 2]]),
+        (pd.Index(["a", "b"]), ["a", "b"]),
+        (pd.array([1, None]), [1, None]),
+        (pd.Timestamp("2026-01-02"), "2026-01-02T00:00:00"),
+        (pd.NaT, None),
+        (pd.DataFrame({"n": range(100)}), [{"n": n} for n in range(100)]),
+        (
+            pd.DataFrame({"n": [1, 2], "t": pd.to_datetime(["2026-01-02", None])}),
+            [{"n": 1, "t": "2026-01-02T00:00:00"}, {"n": 2, "t": None}],
+        ),
+        (pd.DataFrame({"n": [1]}, index=["a"]), [{"index": "a", "n": 1}]),
+        (pd.DataFrame({"n": [1]}, index=pd.Index(["a"], name="city")), [{"city": "a", "n": 1}]),
+        (
+            pd.DataFrame([[1, 2]], columns=["n", "n"]),
+            {"columns": ["n", "n"], "index": [0], "data": [[1, 2]]},
+        ),
+        (
+            pd.DataFrame({"n": [1]}, index=pd.Index(["a"], name="n")),
+            {"columns": ["n"], "index": ["a"], "data": [[1]]},
+        ),
+        (pl.Series([1, None]), [1, None]),
+        (
+            pl.DataFrame({"n": [1, None], "s": ["a", "b"]}),
+            [{"n": 1, "s": "a"}, {"n": None, "s": "b"}],
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_numbers_are_numbers_and_arrays_and_tables_go_whole(output, decoded):
+    """Alone, beside others, and beside what JSON doesn't know."""
+    assert content(output) == decoded
+    assert content(snapshot(output)) == decoded
+    assert content({"a": [output], "odd": {Named(), "\ud800"}})["a"] == [decoded]
+
+
+def test_numbers_of_numpy_as_keys():
+    assert content({np.int64(1): 1, np.str_("a"): 2}) == {"1": 1, "a": 2}
+
+
+LARGE = {
+    "array": lambda n: np.zeros(n),
+    "rows and columns": lambda n: np.zeros((n // 10, 10)),
+    "frame": lambda n: pd.DataFrame(np.zeros((n // 10, 10))),
+    "series": lambda n: pd.Series(np.zeros(n)),
+    "polars": lambda n: pl.DataFrame({"n": range(n)}),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_what_is_too_large_says_how_large_it_is(kind):
+    """Nothing is cut in silence: all of it, or an error."""
+    assert snapshot([LARGE[kind](MOST_VALUES)]) is not None
+    with pytest.raises(UntellableError, match=r"200,000 values in one \w+ of shape \(\d+.*100,000"):
+        snapshot([LARGE[kind](2 * MOST_VALUES)])
+
+
+@pytest.mark.parametrize("kind", ["array", "frame", "series"])
+def test_an_array_is_copied(kind):
+    numbers = LARGE[kind](20)
+    taken = snapshot(numbers)
+    numbers[:] = 1
+    assert to_json(taken) == to_json(LARGE[kind](20))
+
+
 # --- secrets
 
 
@@ -499,10 +608,18 @@ def test_a_secret_is_masked_wherever_it_stands(secret, output):
     assert "***" in shown and "hunter2" not in shown
 
 
-def test_a_secret_that_is_a_number_is_masked(monkeypatch):
-    """A PIN that a tool returns as a number."""
-    monkeypatch.setenv("PIN_KEY", "271828")
-    assert content([271828, "271828", 31415]) == ["***", "***", 31415]
+@pytest.mark.parametrize("value", ["1000", "128000", "0.5", "1e5", "-1", "1_000", "8080"])
+def test_numbers_are_not_secrets(monkeypatch, value):
+    """They are limits, ports and times, which stand in many texts; MAX_TOKENS=1000, for one."""
+    for name in ("MAX_TOKENS", "TOKEN_LIMIT", "KEY_TTL"):
+        monkeypatch.setenv(name, value)
+    assert content([f"about {value} of them", 1000]) == [f"about {value} of them", 1000]
+
+
+def test_a_number_with_as_many_digits_as_a_key_is_masked(monkeypatch):
+    """Also where a tool returns it as a number."""
+    monkeypatch.setenv("APP_KEY", "2718281828459045")
+    assert content([2718281828459045, "2718281828459045", 31415]) == ["***", "***", 31415]
 
 
 @pytest.mark.parametrize(
@@ -534,21 +651,118 @@ def test_space_around_a_secret_is_none_of_it(monkeypatch):
 
 @pytest.mark.parametrize("value", ["", " ", "1", "on", "true", "False", "none", "null"])
 def test_flags_are_no_secrets(monkeypatch, value):
-    """TOKENIZERS_PARALLELISM=false must not put stars into every "false"."""
-    monkeypatch.setenv("TOKENIZERS_PARALLELISM", value)
+    """USE_API_KEY=false must not put stars into every "false"."""
+    monkeypatch.setenv("USE_API_KEY", value)
     output = {"said": f"it is {value}", "flags": [True, False, None, 1]}
     assert content(output) == output
 
 
-@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "token", "MySecret", "PASSWORDS", "KEYS"])
-def test_a_variable_is_known_by_its_name(monkeypatch, name):
+NAMES = """
+    OPENAI_API_KEY token MySecret PASSWORDS KEYS GITHUB_TOKEN DB_PASSWD SMTP_PASS SSH_PASSPHRASE
+    AWS_CREDENTIALS GOOGLE_APPLICATION_CREDENTIALS CLIENT_SECRET MYSQL_PWD PGPASSWORD apiKey APIKey
+    githubToken db-password KEY2 SECRET_2 OPENAI_APIKEY
+"""
+
+
+@pytest.mark.parametrize("name", NAMES.split())
+def test_a_variable_is_known_by_the_words_of_its_name(monkeypatch, name):
+    """Between underscores, and where capitals begin."""
     monkeypatch.setenv(name, SECRET)
-    assert SECRET in secrets()
+    assert SECRET in secrets() and content(SECRET) == "***"
 
 
-def test_other_variables_are_no_secrets(monkeypatch):
-    monkeypatch.setenv("CITY", SECRET)
-    assert SECRET not in secrets()
+@pytest.mark.parametrize(
+    "name",
+    "CITY KEYBOARD MONKEY TOKENIZERS_PARALLELISM COMPASS BYPASS PASSENGER PWD OLDPWD".split(),
+)
+def test_other_variables_are_not_secrets(monkeypatch, name):
+    """A word that only begins or ends like one; the folder of a shell."""
+    monkeypatch.setenv(name, "Paris-in-spring")
+    assert "Paris-in-spring" not in secrets() and content("Paris-in-spring") == "Paris-in-spring"
+
+
+@pytest.mark.parametrize(
+    ("value", "password"),
+    [
+        ("postgres://user:hunter2@host/db", "hunter2"),
+        ("redis://:hunter2@host:6379/0", "hunter2"),
+        ("postgres://user:p%40ss%2Fword@host/db", "p@ss/word"),
+        ("postgres://user:p%40ss%2Fword@host/db", "p%40ss%2Fword"),
+        ("mysql+pymysql://user:hun@ter2@host/db?email=a@b", "hun@ter2"),
+        ("postgres://user:hun/ter2@host/db", "hun/ter2"),
+        ("mongodb://user:hunter2@one,two/db", "hunter2"),
+        ("Server=host;User Id=user;Password=hunter2;", "hunter2"),
+        ("host=host user=user password=hunter2", "hunter2"),
+        ("AccountName=user;AccountKey=hunter2==;Suffix=core", "hunter2=="),
+    ],
+)
+def test_the_password_in_an_address_is_a_secret(monkeypatch, value, password):
+    """Whatever the variable is called; the rest of the address isn't one."""
+    monkeypatch.setenv("DATABASE", value)
+    assert content(f"logged in with {password}.") == "logged in with ***."
+    assert content(["user", "host", "db"]) == ["user", "host", "db"]
+
+
+ODD_KEY = 'sk+hunter2/"0123" 45=6&789?'
+ENCODED = {
+    "percent": urllib.parse.quote,
+    "percent, slashes too": lambda key: urllib.parse.quote(key, safe=""),
+    "percent in small letters": lambda key: re.sub(
+        "%..", lambda code: code[0].lower(), urllib.parse.quote(key)
+    ),
+    "a query": lambda key: urllib.parse.urlencode({"key": key}),
+    "JSON": json.dumps,
+    "JSON in JSON": lambda key: json.dumps(json.dumps([key])),
+    "a repr": repr,
+    "base64": lambda key: base64.b64encode(key.encode()).decode(),
+    "base64, one later": lambda key: base64.b64encode(f"a{key}b".encode()).decode(),
+    "base64, two later": lambda key: base64.b64encode(f"ab{key}c".encode()).decode(),
+    "base64 for URLs": lambda key: base64.urlsafe_b64encode(f"user:{key}".encode()).decode(),
+    "base64 in lines": lambda key: base64.encodebytes(b"?" * 50 + key.encode()).decode(),
+    "hexadecimal": lambda key: key.encode().hex(),
+    "lines": lambda key: f"{key[:7]}\n{key[7:12]}\r\n    {key[12:]}",
+    "short lines": lambda key: "\n".join(re.findall(".{1,5}", key)),
+    "lines of a shell": lambda key: f"{key[:7]} \\\n  {key[7:]}",
+    "lines in JSON": lambda key: json.dumps(f"{key[:7]}\n{key[7:]}"),
+    "lines in JSON in JSON": lambda key: json.dumps(json.dumps(f"{key[:7]}\n{key[7:]}")),
+}
+
+
+@pytest.mark.parametrize("key", [SECRET, ODD_KEY, "pässwörd-0123456789"])
+@pytest.mark.parametrize("encode", ENCODED.values(), ids=ENCODED)
+def test_a_secret_is_masked_however_it_is_written(monkeypatch, encode, key):
+    """In an output, among others, and in an error; what stands around it stays."""
+    monkeypatch.setenv("DEMO_KEY", key)
+    written = encode(key)
+    hidden = secrets()
+    for text in (f"<{written}>", mask(f"<{written}>", hidden), content([f"<{written}>"])[0]):
+        shown = content(text)
+        assert shown.startswith("<") and shown.endswith(">") and "***" in shown
+        assert len(re.sub(r"[^\w+/%]", "", shown)) <= len(written) - len(key) + 12
+
+
+def test_a_key_of_several_lines_is_masked_line_by_line(monkeypatch):
+    """As a file of keys has; a tool may return its lines."""
+    lines = [
+        "-----BEGIN PRIVATE KEY-----",
+        "MIIEvQIBADANBgkqh",
+        "kiG9w0BAQEFAASCBK",
+        "-----END-----",
+    ]
+    monkeypatch.setenv("PRIVATE_KEY", "\n".join(lines))
+    assert content(lines) == [lines[0], "***", "***", lines[3]]
+    assert content(" ".join(lines)) == f"{lines[0]} *** *** {lines[3]}"
+    assert content("".join(lines)) == f"{lines[0]}******{lines[3]}"
+    assert content("\n".join(lines)) == "***"
+
+
+def test_keys_that_are_masked_to_one_text_stay_apart(secret, monkeypatch):
+    """Nothing is lost, whatever it is called."""
+    monkeypatch.setenv("OTHER_TOKEN", "hunter3-9876543210")
+    output = {secret: 1, "hunter3-9876543210": 2, "*** (2)": 3, "deep": [{secret: {secret: 4}}]}
+    shown = content(output)
+    assert list(shown.values()) == [1, 2, 3, [{"***": {"***": 4}}]]
+    assert list(shown)[:2] == ["***", "*** (2)"]
 
 
 def test_a_text_without_secrets_is_untouched():
@@ -615,6 +829,33 @@ def test_any_value_gives_json_without_a_secret(value, success):
     assert success or list(decoded) == ["error"]
 
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def change(value):
+    """Change whatever can be changed in a value, from the inside."""
+    if isinstance(value, list | dict):
+        for item in list(value.values() if isinstance(value, dict) else value):
+            change(item)
+        value.clear()
+        value.update(new=1) if isinstance(value, dict) else value.append("new")
+
+
+@given(json_values)
+def test_content_is_what_it_was_when_the_call_ended(value):
+    """Changed later, in the tool or by whoever has the result; also in a copy of the result."""
+    result = ToolResult(ToolCall("c", "tool"), True, value)
+    taken = snapshot(value)
+    before = result.content
+    again = pickle.loads(pickle.dumps(result))
+    change(value)
+    assert result.content == again.content == before == to_json(taken)
+
+
 # --- small helpers
 
 
@@ -627,3 +868,17 @@ def test_explain_has_the_type_and_the_message():
 def test_shorten_keeps_to_its_bound():
     assert shorten("12345", 5) == "12345"
     assert shorten("123456", 5) == "1234…"
+
+
+def test_an_error_keeps_its_advice_apart():
+    """After the last "; ", whatever stands before."""
+    assert with_advice("a; b", "do c; then d") == "a; b; do c, then d"
+    assert split_advice("a; b; do c") == ("a; b", "do c")
+    assert split_advice("a") == ("a", "")
+
+
+@given(st.text(), st.text())
+def test_the_two_parts_of_an_error_come_back(what, advice):
+    told = split_advice(with_advice(what, advice))
+    assert told.what == what or what.endswith(";")
+    assert "; " not in told.advice
