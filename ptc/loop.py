@@ -15,7 +15,7 @@ from .check import compare
 from .client import SCRIPTED
 from .execute import execute_parallel, execute_sequential
 from .registry import ToolRegistry
-from .text import shorten
+from .text import mask, secrets, shorten
 from .wire import assistant_message, extract_parallel_calls, format_parallel_results
 from .wire.reading import as_sent
 
@@ -141,7 +141,8 @@ class Conversation:
 def _why_unfinished(turn: Turn, number: int, text: str) -> str | None:
     asked = [f"{result.call.name}({result.call.arguments})" for result in turn.results]
     if asked:
-        last = f"in turn {number}, the last, the model asked for {shorten(', '.join(asked), 200)}"
+        calls = shorten(mask(", ".join(asked), secrets()), 200)
+        last = f"in turn {number}, the last, the model asked for {calls}"
         return f"no answer yet: {last}; give it more max_turns, or go on from these messages"
     if turn.cut:
         return f"the answer was cut off ({turn.cut})"

@@ -218,13 +218,15 @@ def test_max_turns_ends_a_conversation_that_would_not(stream, registry, scripted
     assert answer(outcome.messages, registry, client).stopped is None
 
 
-def test_what_was_asked_last_is_shortened(registry, scripted):
-    """A model may ask for a book; the sentence stays one."""
-    made = [call("boom", {"why": "x" * 1000})] * 50
+def test_what_was_asked_last_is_shortened_and_masked(registry, scripted, monkeypatch):
+    """A model may ask for a book, or with a key that it was told; the sentence stays one."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    made = [call("boom", {"why": f"{KEY}, {n}" + "x" * n}) for n in range(50)]
     _, client = scripted(calls(*made))
     with pytest.warns(UserWarning, match="no answer yet"):
         outcome = answer("go", registry, client, max_turns=1)
     assert len(outcome.stopped) < 400
+    assert "***, 0" in outcome.stopped and KEY[:5] not in outcome.stopped
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])

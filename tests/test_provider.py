@@ -29,6 +29,7 @@ from ptc.provider import (
     refusals,
     script,
     server,
+    small,
 )
 from ptc.provider import tool_call as call
 
@@ -1264,7 +1265,7 @@ def test_it_needs_no_sdk():
     )
 
 
-@pytest.mark.parametrize("module", [loopback, refusals, script, server])
+@pytest.mark.parametrize("module", [loopback, refusals, script, server, small])
 def test_the_examples_in_the_docstrings_hold(module):
     options = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
     found = doctest.testmod(module, extraglobs={"openai": openai}, optionflags=options)

@@ -1,17 +1,162 @@
-"""The further notebook on models as the environment names them, each a server on this machine."""
+"""Models as the environment names them, each a server on this machine: small ones, a notebook's."""
 
 import json
 import threading
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import nbformat
+import openai
 import pytest
 
-from ptc.provider import ScriptedProvider
+from ptc import answer, connect
+from ptc.client import http_client
+from ptc.client.failures import ModelError
+from ptc.provider import SMALL_MODELS, ScriptedProvider, SmallModels
+from ptc.provider.refusals import check_request
+from ptc.tools import CityTools
 from ptc.workbook import build
 
 KEY = "sk-hunter2-0123456789"
 NOTEBOOK = build.TOP / "notebooks" / "further" / "streams_and_real_models.ipynb"
+
+QUESTION = "What's the time, the date and the weather in Paris?"
+
+
+# --- small models
+
+
+@pytest.fixture(scope="module")
+def small_models():
+    with SmallModels(slow=0.3) as provider:
+        yield provider
+
+
+@pytest.fixture
+def ask(small_models, monkeypatch):
+    """Asks a small model as the environment names it; its answer, and what it was sent."""
+
+    def ask(model, **options):
+        for name, value in small_models.environment(model).items():
+            monkeypatch.setenv(name, value)
+        before = len(small_models.requests)
+        client, name = connect()
+        registry = CityTools(now="2026-11-23T13:05:00+00:00").registry()
+        with client, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            outcome = answer(QUESTION, registry, client, model=name, **options)
+            # A strict provider takes the history, and the conversation can go on from there.
+            going_on = [*outcome.messages, {"role": "user", "content": "And in Lima?"}]
+            tools = registry.to_wire()
+            client.chat.completions.create(model=name, messages=going_on, tools=tools)
+        check_request({"model": name, "messages": going_on, "tools": tools})
+        return outcome, small_models.requests[before:]
+
+    return ask
+
+
+TIME, DATE = "The time in Paris is 14:05 (UTC+1).", "The date in Paris is Monday, 23 November 2026."
+SUN = "The weather in Paris is 9.4 °C, light rain, wind 14.0 km/h."
+ALL = [TIME, DATE, SUN]
+EXPECTED = {  # the sentences of the answer, and how many calls each turn has
+    "words": (["It is 10 o’clock there, and the sun shines."], [0]),
+    "one-a-turn": (ALL, [1, 1, 1, 0]),
+    "parallel-anyway": (ALL, [3, 0]),
+    "repeats": ([*ALL, SUN], [4, 0]),
+    "asks-again": ([*ALL, TIME], [3, 1, 0]),
+    "never-ends": ([], [1] * 8),
+    "empty-content": (ALL, [3, 0]),
+    "no-words": ([], [3, 0]),
+    "long-ids": (ALL, [3, 0]),
+    "brace-first": (ALL, [3, 0]),
+    "broken-arguments": (None, [3, 1, 0]),
+    "wrong-name": (None, [3, 1, 0]),
+    "slow": (ALL, [3, 0]),
+    "small": ([*ALL, SUN, TIME], [4, 1, 0]),
+}
+
+
+def test_every_small_model_is_tried():
+    assert EXPECTED.keys() == SMALL_MODELS.keys()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("model", SMALL_MODELS)
+def test_answer_bears_a_small_model(model, stream, ask):
+    """It ends, each call is answered, and what the model said is what the reader gets."""
+    outcome, _ = ask(model, stream=stream)
+    sentences, counts = EXPECTED[model]
+    assert [len(turn.results) for turn in outcome.turns] == counts
+    if sentences is None:  # what it got wrong was told, and it asked again
+        assert all(sentence in outcome.text for sentence in ALL)
+        assert any(not result.success for result in outcome.turns[0].results)
+    else:
+        assert outcome.text == " ".join(sentences)
+    assert (outcome.stopped is None) == bool(outcome.text)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_ids_of_thirty_two_characters_go_back_as_they_came(stream, ask):
+    outcome, _ = ask("long-ids", stream=stream)
+    sent = [call["id"] for call in outcome.messages[1]["tool_calls"]]
+    assert [len(id) for id in sent] == [32] * 3
+    assert [m["tool_call_id"] for m in outcome.messages if m["role"] == "tool"] == sent
+
+
+def test_a_slow_model_takes_its_time(ask):
+    outcome, _ = ask("slow")
+    assert all(turn.model_seconds >= 0.3 for turn in outcome.turns)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"), [("parallel-anyway", 3), ("small", 4), ("long-ids", 1), ("words", 0)]
+)
+def test_some_ask_for_several_calls_where_one_is_allowed(model, asked, small_models):
+    client = openai.OpenAI(
+        base_url=small_models.base_url, api_key="x", http_client=http_client(small_models.base_url)
+    )
+    with client:
+        reply = client.chat.completions.create(
+            model=model,
+            messages=[{"role": "user", "content": QUESTION}],
+            tools=CityTools().registry().to_wire(),
+            parallel_tool_calls=False,
+        )
+    assert len(reply.choices[0].message.tool_calls or []) == asked
+
+
+def test_a_brace_comes_with_the_name(small_models):
+    """Streamed, as llama.cpp's server sends it."""
+    client = openai.OpenAI(
+        base_url=small_models.base_url, api_key="x", http_client=http_client(small_models.base_url)
+    )
+    with client:
+        chunks = client.chat.completions.create(
+            model="brace-first",
+            messages=[{"role": "user", "content": "What time is it in Lima?"}],
+            tools=CityTools().registry().to_wire(),
+            stream=True,
+        )
+        deltas = [chunk.choices[0].delta for chunk in chunks]
+    called = [delta.tool_calls[0].function for delta in deltas if delta.tool_calls]
+    assert [(call.name, call.arguments) for call in called] == [
+        ("get_time", "{"),
+        (None, '"city": "Lima"}'),
+    ]
+
+
+def test_a_model_that_is_not_there_is_told(ask):
+    with pytest.raises(ModelError, match="has no model 'large'"):
+        ask("large")
+
+
+def test_the_small_models_are_listed(small_models):
+    direct = http_client(small_models.base_url)
+    with openai.OpenAI(base_url=small_models.base_url, api_key="x", http_client=direct) as client:
+        assert [model.id for model in client.models.list()] == list(SMALL_MODELS)
+
+
+# --- the notebook
 
 MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": []}
 USAGE = {"input_tokens": 1, "output_tokens": 1}

@@ -3,6 +3,7 @@
 from .refusals import Refused
 from .script import Script, call, city_script, in_turn, tool_call
 from .server import MODEL, ScriptedProvider
+from .small import SMALL_MODELS, SmallModels
 
-__all__ = ["MODEL", "Refused", "Script", "ScriptedProvider", "call"]
-__all__ += ["city_script", "in_turn", "tool_call"]
+__all__ = ["MODEL", "SMALL_MODELS", "Refused", "Script", "ScriptedProvider", "SmallModels"]
+__all__ += ["call", "city_script", "in_turn", "tool_call"]
