@@ -135,6 +135,11 @@ FAILURES = {
     "a rate limit until a date": ((429, {"error": "busy"}, {"x_should_retry": "false", "retry_after": "Wed, 21 Oct 2026 07:28:00 GMT"}), "wait a minute"),
     "no credit": ((429, openai_says("You exceeded your current quota, please check your plan and billing details.", "insufficient_quota", "insufficient_quota")), "has no credit left; add some, or use a local model"),
     "a server that still loads": ((503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}, {"x_should_retry": "false"}), "failed with 503 (Loading model); try again in a moment"),
+    "llama-server's history": (
+        (500, {"error": {"code": 500, "message": "Failed to parse tool call arguments as JSON: [json.exception.parse_error.101] parse error at line 1, column 2: syntax error while parsing object key - unexpected end of input; expected string literal", "type": "server_error"}}),
+        "can't read the arguments of a call in the history (Failed to parse tool call",
+    ),
+    "a template's history": ((500, {"error": "TypeError: Can only get item pairs from a mapping."}), "as ptc.wire.assistant_message mends them, or begin anew"),
     "a server that tells the key": ((500, f"oops, {KEY}", {"x_should_retry": "false"}), "failed with 500 (oops, ***)"),
 }  # fmt: skip
 

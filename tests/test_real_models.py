@@ -1,6 +1,8 @@
 """Models as the environment names them, each a server on this machine: small ones, a notebook's."""
 
 import json
+import re
+import sys
 import threading
 import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +17,7 @@ from ptc.client.failures import ModelError
 from ptc.provider import SMALL_MODELS, ScriptedProvider, SmallModels
 from ptc.provider.refusals import check_request
 from ptc.tools import CityTools
-from ptc.workbook import build
+from ptc.workbook import build, environment
 
 KEY = "sk-hunter2-0123456789"
 NOTEBOOK = build.TOP / "notebooks" / "further" / "streams_and_real_models.ipynb"
@@ -154,6 +156,136 @@ def test_the_small_models_are_listed(small_models):
     direct = http_client(small_models.base_url)
     with openai.OpenAI(base_url=small_models.base_url, api_key="x", http_client=direct) as client:
         assert [model.id for model in client.models.list()] == list(SMALL_MODELS)
+
+
+# --- what check_environment says
+
+
+@pytest.fixture
+def said(monkeypatch, capsys):
+    """What is printed with these variables, line by line; it never raises."""
+    monkeypatch.setattr(environment, "_is_root", lambda: False)
+
+    def said(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        environment.check_environment()
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[:2] == ["✓ Python 3.11 or newer", "✓ the packages"]
+        return lines[2:]
+
+    return said
+
+
+def test_without_a_model_of_ones_own_nobody_is_asked(said):
+    """These words stand in the first notebook."""
+    assert said() == ["model in use: the scripted one, on this machine; no key, no network"]
+
+
+SEVERAL = "✓ several in one reply: yes"
+ONE = "✗ several in one reply: no: the notebooks run with it, and take more turns"
+NONE = "✗ tool calls: no: it answered in words; the notebooks want a model that calls tools"
+
+
+@pytest.mark.parametrize(
+    ("model", "can"),
+    [
+        ("small", ["✓ tool calls: yes", SEVERAL]),
+        ("long-ids", ["✓ tool calls: yes", SEVERAL]),
+        ("broken-arguments", ["✓ tool calls: yes", SEVERAL]),
+        ("wrong-name", ["✓ tool calls: yes", SEVERAL]),
+        ("one-a-turn", ["✓ tool calls: yes", ONE]),
+        ("words", [NONE]),
+    ],
+)
+def test_a_model_is_asked_one_small_question(model, can, said, small_models):
+    """Where it is, what it can do, and how long it takes."""
+    before = len(small_models.requests)
+    first, took, *rest = said(**small_models.environment(model))
+    assert first == f"model in use: {model} at {small_models.base_url}"
+    assert re.fullmatch(r"✓ it answers: one small question took \d+\.\d s", took)
+    assert rest == can
+    assert len(small_models.requests) == before + 1
+
+
+def test_the_seconds_are_those_of_the_reply(said, small_models):
+    _, took, *_ = said(**small_models.environment("slow"))
+    assert 0.3 <= float(took.split()[-2]) < 30
+
+
+def test_a_model_that_cannot_be_asked_is_told_in_one_line(said, small_models):
+    """No such model, nobody there, an odd address, no key at all."""
+    here = small_models.environment("large")
+    assert said(**here)[1].startswith("✗ it was asked one small question: http://127.0.0.1")
+    assert "no server answers" in said(OPENAI_BASE_URL="http://127.0.0.1:9/v1")[1]
+    for address in ("nonsense", "http://[", "ftp://127.0.0.1/", "http://127.0.0.1:99999999/v1"):
+        lines = said(OPENAI_BASE_URL=address)
+        assert len(lines) == 2 and lines[1].startswith("✗ it was asked"), lines
+    lines = said(OPENAI_BASE_URL="")
+    assert lines[0] == "model in use: large" and "needs OPENAI_API_KEY" in lines[1]
+
+
+def test_a_model_that_never_answers_is_waited_for_a_minute_at_most(said, monkeypatch):
+    monkeypatch.setattr(environment, "_LONGEST_WAIT", 0.05)
+    with ScriptedProvider(latency=60) as provider:
+        lines = said(PTC_MODEL="slow", OPENAI_BASE_URL=provider.base_url)
+    assert "did not answer in time" in lines[1]
+
+
+ODD = {
+    "an empty object": {},
+    "a list": [],
+    "no choices": {"choices": []},
+    "no message": {"choices": [{"message": None}]},
+    "odd calls": {"choices": [{"message": {"tool_calls": [None, 3, "x"]}}]},
+    "a page": "<html>Welcome to the hotel</html>",
+    "the key": f"{KEY} is what you sent",
+}
+
+
+@pytest.mark.parametrize("status", [200, 418, 500])
+@pytest.mark.parametrize("case", ODD)
+def test_whatever_a_server_says_it_is_told(case, status, said):
+    """In one line or in four, without a traceback and without a key."""
+    body = ODD[case]
+
+    class Odd(Anthropic):
+        def do_POST(self):
+            data = (body if isinstance(body, str) else json.dumps(body)).encode()
+            self.send_response(status)
+            kind = "text/html" if isinstance(body, str) else "application/json"
+            for name, value in {"Content-Type": kind, "Content-Length": len(data)}.items():
+                self.send_header(name, str(value))
+            self.end_headers()
+            self.wfile.write(data)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        lines = said(PTC_MODEL="odd", OPENAI_BASE_URL=url, OPENAI_API_KEY=KEY)
+        server.shutdown()
+    assert lines[0] == f"model in use: odd at {url}"
+    assert 2 <= len(lines) <= 4 and KEY not in str(lines)
+
+
+def test_an_old_python_another_kernel_and_root_are_told_with_the_way_out(monkeypatch, capsys):
+    """One sentence each; root is no news in a notebook, whose JupyterLab has started."""
+    monkeypatch.setattr(environment, "_PACKAGES", ("openai", "no-such-package"))
+    monkeypatch.setattr(environment, "_is_root", lambda: True)
+    monkeypatch.setattr(environment, "_in_a_notebook", lambda: False)
+    monkeypatch.setattr(sys, "version_info", (3, 10, 4))
+    environment.check_environment()
+    old, kernel, root, model = capsys.readouterr().out.splitlines()
+    assert old.startswith("✗ Python 3.11 or newer: this is ") and "install a newer one" in old
+    assert kernel.startswith(
+        f"✗ the packages: not installed in this kernel ({sys.executable}): no-"
+    )
+    assert "run the first command of README.md again" in kernel
+    assert root.startswith("✗ an ordinary user: ") and "--allow-root" in root
+    assert model.startswith("model in use: the scripted one")
+    monkeypatch.setattr(environment, "_in_a_notebook", lambda: True)
+    environment.check_environment()
+    assert "root" not in capsys.readouterr().out
 
 
 # --- the notebook

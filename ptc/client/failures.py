@@ -17,18 +17,24 @@ from .proxies import http_client as direct_client
 
 _LONGEST_WAIT = 5.0  # seconds
 _NO_TOOLS = re.compile(r"not support tool|support tool use|--jinja|tool-call-parser", re.IGNORECASE)
+# llama.cpp: ggml-org/llama.cpp#25510; a chat template: mudler/LocalAI#10256
+_BROKEN_ARGUMENTS = re.compile(
+    r"parse tool call arguments|item pairs from a mapping", re.IGNORECASE
+)
 
 
 class ModelError(RuntimeError):
     """The model can't be asked; the one sentence says what to do. A notebook shows it alone."""
 
     def _render_traceback_(self) -> list[str]:
-        told = f"{type(self).__name__}: {self}"  # IPython asks for it
-        return textwrap.wrap(told, 76, break_long_words=False, break_on_hyphens=False)
+        shown = f"{type(self).__name__}: {self}"  # IPython asks for it
+        return textwrap.wrap(shown, 76, break_long_words=False, break_on_hyphens=False)
 
 
 class Client(openai.OpenAI):
     """The client, with :class:`ModelError` for what a learner's set-up gets wrong.
+
+    ``Client(base_url="http://127.0.0.1:8080/v1", api_key="none")`` is an ``openai.OpenAI`` as well.
 
     That is: no server, a key that is refused, no such model, a model without tools, a rate limit, a
     server that fails. Other errors are the client's own. It tries again as the client does, twice,
@@ -47,12 +53,14 @@ class Client(openai.OpenAI):
             return super().request(cast_to, options, **more)
         except openai.APIError as error:
             asked = options.json_data if isinstance(options.json_data, dict) else {}
-            told = sentence(error, self._server(), asked.get("model"))
-            if told is None:
+            problem = sentence(error, self.address, asked.get("model"))
+            if problem is None:
                 raise
-        raise ModelError(told)  # out here it has no context: that one's request holds the key
+        raise ModelError(problem)  # out here it has no context: that one's request holds the key
 
-    def _server(self) -> str:
+    @property
+    def address(self) -> str:
+        """Where it asks, without a key that may stand in its ``base_url``."""
         url = self.base_url
         port = "" if url.port is None else f":{url.port}"
         return f"{url.scheme}://{url.host}{port}{url.path}".rstrip("/")
@@ -60,8 +68,8 @@ class Client(openai.OpenAI):
 
 def sentence(error: openai.APIError, server: str, model: str | None) -> str | None:
     """What to do about an error, or None where that takes the error's own words."""
-    told = _sentence(error, getattr(error, "status_code", 0), server, model)
-    return told and mask(told, secrets())
+    problem = _sentence(error, getattr(error, "status_code", 0), server, model)
+    return problem and mask(problem, secrets())
 
 
 def _sentence(error: Any, status: int, server: str, model: str | None) -> str | None:
@@ -99,6 +107,11 @@ def _sentence(error: Any, status: int, server: str, model: str | None) -> str | 
         wait = _asked_to_wait(error.response.headers)
         wait_for = "a minute" if wait is None else f"{wait:.0f} s"
         return f"the rate limit of {server} is reached; wait {wait_for}, then run this again"
+    if status >= 500 and _BROKEN_ARGUMENTS.search(words):
+        return (
+            f"{server} can't read the arguments of a call in the history ({shorten(words, 150)}); "
+            "append the model's messages as ptc.wire.assistant_message mends them, or begin anew"
+        )
     if status >= 500:
         return (
             f"{server} failed with {status} ({shorten(words, 200)}); try again in a moment, and "
@@ -127,6 +140,10 @@ def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
 
 def _no_long_wait(response: Any) -> None:
     """Lets the client give up at once where trying again means a long wait, or is no use."""
+    if response.status_code >= 500:
+        response.read()
+        if _BROKEN_ARGUMENTS.search(response.text):
+            response.headers["x-should-retry"] = "false"
     if response.status_code == 429:
         response.read()
         wait = _asked_to_wait(response.headers) or 0.0
