@@ -14,10 +14,10 @@ class NeverEndsError(Exception):
     """The work was not done in time; it has been told to stop."""
 
 
-def bounded(work: Callable[[], object], seconds: float) -> None:
-    """Run ``work`` in a thread of its own; what it raises is raised here.
+def bounded(work: Callable[[], object], seconds: float) -> BaseException | None:
+    """What ``work`` raises when it is run in a thread of its own, or None.
 
-    Work that isn't done after ``seconds`` is stopped and a :class:`NeverEndsError` raised. A loop
+    Work that isn't done after ``seconds`` is stopped, and gives a :class:`NeverEndsError`. A loop
     ends at its next step; a thread that waits for something else is left behind, asleep.
 
         bounded(lambda: judge(answer), seconds=10)
@@ -35,14 +35,13 @@ def bounded(work: Callable[[], object], seconds: float) -> None:
     thread.start()
     try:
         thread.join(seconds)
-    finally:
-        stopped = thread.is_alive()
-        if stopped:
+    finally:  # also where the stop button interrupts us
+        never_ends = thread.is_alive()
+        if never_ends:
             _stop(thread)
-    if stopped:
-        raise NeverEndsError
-    if raised:
-        raise raised[0]
+    if never_ends:
+        return NeverEndsError()
+    return raised[0] if raised else None
 
 
 def _stop(thread: threading.Thread) -> None:

@@ -190,26 +190,26 @@ def _judge(exercise: Exercise, answer: Any) -> None:
     _tried = ""
     if answer is None:
         raise NotAttempted
-    try:
-        bounded(lambda: exercise.judge(answer), _PATIENCE)
-    except Wrong:
-        raise
-    except NotAttempted:
-        if _is_starter(answer):
-            raise
-        raise Wrong(
-            f"{_tried}it gives None, as a function does that ends without return. "
-            "Does yours return its answer?"
-        ) from None
-    except NeverEndsError:
-        raise Wrong(
+    raised = bounded(lambda: exercise.judge(answer), _PATIENCE)
+    if raised is None:
+        return
+    if isinstance(raised, Wrong) or (isinstance(raised, NotAttempted) and _is_starter(answer)):
+        raise raised
+    raise Wrong(_why_not_judged(raised)) from raised
+
+
+def _why_not_judged(raised: BaseException) -> str:
+    if isinstance(raised, NotAttempted):
+        return (
+            f"{_tried}it gives None, as a function does that ends without return. Does yours "
+            "return its answer?"
+        )
+    if isinstance(raised, NeverEndsError):
+        return (
             f"{_tried}it hasn't ended after {_PATIENCE:g} s. Look for a loop, or a wait, that "
             "never ends."
-        ) from None
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise Wrong(f"checking it raised {explain(error)}.") from error
+        )
+    return f"checking it raised {explain(raised)}."
 
 
 def _is_starter(answer: Any) -> bool:

@@ -3,9 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from .judging import Exercise, Wrong, call, close
+from .judging import Exercise, Wrong, call, close, is_number, shown
 
-_BATCHES = ([0.2, 0.7, 0.1, 0.4], [0.1, 0.1, 0.4], [0.5], [0.2, 0.2, 0.2, 0.2])
+_BATCHES = (
+    [0.2, 0.7, 0.1, 0.4],
+    [0.1, 0.1, 0.4],
+    [0.375, 0.1, 0.25],
+    [0.5],
+    [0.2, 0.2, 0.2, 0.2],
+)
 
 
 def _latency(together: Callable[[list[float]], Any]) -> None:
@@ -18,15 +24,21 @@ def _latency(together: Callable[[list[float]], Any]) -> None:
         "that is the batch above; work it out from delays, for any batch": lambda delays: 0.3,
         "that is the first call's; another one may take longer": lambda delays: delays[0],
         "that is the last call's; another one may take longer": lambda delays: delays[-1],
+        "that must be milliseconds; give seconds, as the delays are": (
+            lambda delays: 1000 * max(delays)
+        ),
+        "that is rounded; give it as it is": lambda delays: round(max(delays), 1),
     }
     for delays in _BATCHES:
         got, expected = call(together, list(delays)), max(delays)
         if close(got, expected):
             continue
+        if not is_number(got):
+            kind = type(got).__name__
+            raise Wrong(f"for {delays} it gives {shown(got)}, a {kind}; give a number of seconds.")
         why = [text for text, wrong in mistakes.items() if close(got, wrong(delays))]
         why = why or ["think of three kettles on three stoves: when does the last one boil?"]
-        shown = f"{got:.6g}" if isinstance(got, float) else repr(got)
-        raise Wrong(f"for {delays} it gives {shown}, and {expected} is right: {why[0]}.")
+        raise Wrong(f"for {delays} it gives {got:.6g}, and {expected} is right: {why[0]}.")
 
 
 EXERCISES = {

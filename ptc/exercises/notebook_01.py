@@ -8,8 +8,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from ..calls import ToolCall
-from ..text import shorten
-from .judging import Exercise, NotAttempted, Wrong, call, close, why_not
+from .judging import Exercise, NotAttempted, Wrong, call, close, shown, why_not
 
 _TIME = ("call_7", "get_time", {"city": "Paris"})
 _DATE = ("call_8", "get_date", {"city": "Paris"})
@@ -80,6 +79,42 @@ def _sound_replies() -> Iterator[Reply]:
 def _extraction(extract: Callable[..., Any]) -> None:
     for number, reply in enumerate(_sound_replies()):
         _judge(reply, _calls_of(extract, reply, first=number == 0), _why_openai)
+    calls = [_TIME, (*_DATE[:2], _CUT)]
+    cut = Reply("two calls, the second one cut off", _openai(calls), calls)
+    _must_not_hide(extract, cut, f"the text {_CUT!r} can't be read")
+    _must_not_hide(extract, _another_providers(), _UNKNOWN)
+
+
+def _must_not_hide(extract: Callable[..., Any], reply: Reply, what: str) -> None:
+    """For what can't be read, an error is right, and never a list that leaves it out."""
+    try:
+        got = call(extract, reply.reply)
+    except Wrong:
+        return  # it raised
+    except NotAttempted:
+        raise Wrong(f"for {reply.what} it gives None, and {what}: let it raise an error.") from None
+    calls = got if isinstance(got, list) else []
+    if len(calls) < len(reply.calls):
+        given = _names(got) if isinstance(got, list) else shown(got)
+        raise Wrong(
+            f"for {reply.what} it gives {given}, and {what}. [] means that the model asks for "
+            "nothing; let the error out, or nobody learns that calls are lost."
+        )
+    for asked, made in zip(reply.calls, calls, strict=False):
+        if not isinstance(asked[2], dict) and not getattr(made, "problem", None):
+            raise Wrong(
+                f"for {reply.what}, {asked[1]} has no problem, and {what}: it would run without "
+                "what the model meant to send. Let the error out."
+            )
+
+
+_UNKNOWN = "its shape is not one that you can read"
+
+
+def _another_providers() -> Reply:
+    return Reply(
+        "a reply of another provider", _anthropic(_use(_TIME), _use(_DATE)), [_TIME, _DATE]
+    )
 
 
 def _why_openai(reply: Reply, got: list) -> str:
@@ -132,6 +167,7 @@ def _surviving(survive: Callable[..., Any]) -> None:
         _judge(reply._replace(calls=[_readable(asked) for asked in reply.calls]), got, _why_broken)
         for asked, made in zip(reply.calls, got, strict=True):
             _judge_problem(reply, asked, made)
+    _must_not_hide(survive, _another_providers(), _UNKNOWN)
 
 
 def _readable(asked: tuple[str, str, Any]) -> tuple[str, str, Any]:
@@ -168,8 +204,11 @@ def _judge_problem(reply: Reply, asked: tuple[str, str, Any], made: Any) -> None
             f"for {reply.what}, {made.name} has the arguments {{}} and no problem, so it would "
             "run, without what the model meant to send. Say what is wrong in problem=."
         )
-    if sent not in str(problem).replace("\\", ""):
-        raise Wrong(told + f"Quote in it the text that came, {sent}: the model learns from that.")
+    said = str(problem).replace("\\", "")
+    if sent not in said:
+        raise Wrong(told + f"Quote in it the text that came, {sent!r}: the model learns from that.")
+    if not re.search(r"[^\W\d]{3}", said.replace(sent, "")):
+        raise Wrong(told + "That quotes the text; say in words, too, what is wrong with it.")
 
 
 # --- Anthropic's Messages --------------------------------------------------------------------
@@ -218,6 +257,9 @@ def _other_format(extract: Callable[..., Any]) -> None:
                 raise Wrong(f"{wrong} Here the input is an object already, not a text.") from None
             raise
         _judge(reply, got, _why_anthropic)
+    calls = [_TIME, _DATE]
+    reply = Reply("a reply of OpenAI's shape", _openai(calls).to_dict(), calls)
+    _must_not_hide(extract, reply, _UNKNOWN)
 
 
 def _why_anthropic(reply: Reply, got: list) -> str:
@@ -239,7 +281,7 @@ def _why_anthropic(reply: Reply, got: list) -> str:
 
 
 def _survivors(answer: Any) -> None:
-    wrong = {
+    wrong: dict[float, str] = {
         1: "the first text is read, that is true; but the list is given back only when it is "
         "whole, and the second text ends the function before that",
         2: "for that, each text would need a try of its own. Here one error ends the whole list",
@@ -248,7 +290,7 @@ def _survivors(answer: Any) -> None:
     if close(answer, 0):
         return
     why = why_not(answer, wrong, "give a number from 0 to 3")
-    raise Wrong(f"not {shorten(repr(answer), 40)}: {why}.")
+    raise Wrong(f"not {shown(answer, 40)}: {why}.")
 
 
 # --- what all share --------------------------------------------------------------------
@@ -271,14 +313,21 @@ def _calls_of(extract: Callable[..., Any], reply: Reply, first: bool) -> list:
         raise Wrong(f"for {reply.what} it gives a single ToolCall; give a list of them.")
     if not isinstance(got, list):
         raise Wrong(f"for {reply.what} it gives a {type(got).__name__}; give a list of ToolCalls.")
-    for made in got:
-        if hasattr(made, "function") or (isinstance(made, dict) and "type" in made):
+    items: list[Any] = got
+    for made in items:
+        if hasattr(made, "function") or (type(made) is dict and "type" in made):
             raise Wrong(
                 f"for {reply.what} it gives the calls as the provider wrote them; make a "
                 "ToolCall(id, name, arguments) of each."
             )
         if not all(hasattr(made, field) for field in ("id", "name", "arguments", "problem")):
-            raise Wrong(f"for {reply.what} one item is {made!r}; give ToolCalls.")
+            raise Wrong(f"for {reply.what} one item is {shown(made)}; give ToolCalls.")
+        if not (isinstance(made.id, str) and isinstance(made.name, str)):
+            found = shown((made.id, made.name, made.arguments))
+            raise Wrong(
+                f"for {reply.what} one item is ToolCall{found}; it takes the id first, then the "
+                "name, then the arguments."
+            )
     return got
 
 
@@ -397,7 +446,7 @@ EXERCISES = {
                     arguments = None
                 if isinstance(arguments, dict):
                     return ToolCall(call.id, call.function.name, arguments)
-                problem = f"the arguments are no JSON object: {text}"
+                problem = f"the arguments are not a JSON object: {text}"
                 return ToolCall(call.id, call.function.name, {}, problem=problem)
 
 

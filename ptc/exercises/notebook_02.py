@@ -8,8 +8,8 @@ from typing import Any
 from ..calls import ToolCall
 from ..execute import execute_sequential
 from ..registry import ToolRegistry
-from ..text import describe, explain, shorten
-from .judging import Exercise, NotAttempted, Wrong, call, close, why_not
+from ..text import explain, shorten
+from .judging import Exercise, NotAttempted, Wrong, call, close, is_number, shown, why_not
 
 _BEGIN = 1000.0  # what the clock shows first
 
@@ -32,8 +32,9 @@ class _Clock:
         return "done"
 
 
-# In the first, each mistake below gives another number; the second has two runs in the middle.
-_RUNS = ([0.6, 0.4, 0.1, 0.5, 2.0, 0.3, 0.2], [0.8, 0.1, 0.2, 0.4], [0.7])
+# In the first, each mistake below gives another number; the second has two runs in the middle, and
+# the third a length that nobody rounds.
+_RUNS = ([0.6, 0.4, 0.1, 0.5, 2.0, 0.3, 0.2], [0.8, 0.1, 0.2, 0.4], [0.7312])
 
 _ITS_CLOCK = "call clock(), or hand it on, as in stopwatch(work, clock)"
 
@@ -60,6 +61,13 @@ _MISTAKES: dict[str, Callable[[Sequence[float]], float]] = {
     ),
     "that leaves out the first run; here all n of them count": (
         lambda runs: median(runs[1:] or [0])
+    ),
+    "that must be milliseconds; give seconds, which is what the clock counts": (
+        lambda runs: 1000 * median(runs)
+    ),
+    "that is rounded; give it as it is": lambda runs: round(median(runs), 2),
+    "that is negative: the second reading minus the first, clock() - start": (
+        lambda runs: -median(runs)
     ),
 }
 
@@ -105,14 +113,15 @@ def _times(count: int) -> str:
 def _why_not_median(got: Any, runs: Sequence[float]) -> str:
     if isinstance(got, list | tuple | dict):
         return f"it gives a {type(got).__name__} of {len(got)}; give one number, their median."
-    shown = f"{got:.6g}" if isinstance(got, float) else repr(got)
+    if not is_number(got):
+        return f"it gives {shown(got)}, a {type(got).__name__}; give a number of seconds."
     why = [text for text, wrong in _MISTAKES.items() if close(got, wrong(runs))]
     why = why or ["sort them, and take the one in the middle"]
-    return f"it gives {shown}, and {median(runs):.6g} is right: {why[0]}."
+    return f"it gives {got:.6g}, and {median(runs):.6g} is right: {why[0]}."
 
 
 def _mean(answer: Any) -> None:
-    wrong = {
+    wrong: dict[float, str] = {
         0.02: "that is the median, and the best as well. The mean adds up all five, the slow one "
         "too",
         0.12: "that is half-way between the fastest and the slowest; the mean counts all five runs",
@@ -123,17 +132,29 @@ def _mean(answer: Any) -> None:
     }
     if close(answer, 0.06):
         return
-    if not isinstance(answer, int | float):
-        raise Wrong(f"not {shorten(repr(answer), 40)}: give one number, without quotes.")
+    if not is_number(answer):
+        raise Wrong(f"not {shown(answer, 40)}: give one number, without quotes.")
     otherwise = "add up four times 0.02 s and once 0.22 s, and divide by the number of runs"
-    raise Wrong(f"not {shorten(repr(answer), 40)}: {why_not(answer, wrong, otherwise)}.")
+    raise Wrong(f"not {shown(answer, 40)}: {why_not(answer, wrong, otherwise)}.")
 
 
 def _wait(add_wait: Callable[..., Any]) -> None:
+    registry, slept = _with_wait(add_wait)
+    _check_schema(registry)
+    for seconds in (0.05, 0.05, 0.02):  # short, for those who sleep all the same
+        _check_run(registry, slept, seconds)
+    _check_run(*_with_wait(add_wait), 0.05)  # a second registry, with its own sleep
+
+
+def _with_wait(add_wait: Callable[..., Any]) -> tuple[ToolRegistry, list[Any]]:
+    """A registry with the tool in it, and the list of how long its sleep was called for."""
     registry, slept = ToolRegistry(), []
     _add(add_wait, registry, slept.append)
-    _check_schema(registry)
-    seconds = 0.05  # for those who sleep all the same
+    return registry, slept
+
+
+def _check_run(registry: ToolRegistry, slept: list[Any], seconds: float) -> None:
+    slept.clear()
     (result,) = execute_sequential([ToolCall("call_1", "wait", {"seconds": seconds})], registry)
     told = f"called with seconds={seconds}, wait "
     if not result.success:
@@ -142,13 +163,15 @@ def _wait(add_wait: Callable[..., Any]) -> None:
         raise Wrong(f"{told}never calls the sleep that add_wait was given.")
     if slept != [seconds]:
         raise Wrong(f"{told}sleeps for {slept}; once, for {seconds}, is asked.")
+    if result.output is None:
+        raise Wrong(f"{told}sleeps, and gives nothing back: end it in return seconds.")
     if result.output != seconds:
-        raise Wrong(f"{told}sleeps, and then returns {result.output!r}; it should be {seconds}.")
+        raise Wrong(f"{told}sleeps, and then returns {shown(result.output)}; return {seconds}.")
 
 
 def _add(add_wait: Callable[..., Any], registry: ToolRegistry, sleep: Callable[..., Any]) -> None:
     if not callable(add_wait):
-        raise Wrong(f"give the function itself, not {shorten(describe(add_wait), 80)}.")
+        raise Wrong(f"give the function itself, not {shown(add_wait)}.")
     try:
         given = add_wait(registry, sleep)
     except Exception as error:
@@ -161,7 +184,8 @@ def _add(add_wait: Callable[..., Any], registry: ToolRegistry, sleep: Callable[.
     if given is None:
         raise Wrong("the tool is there, and add_wait gives nothing back: end in return registry.")
     if given is not registry:
-        raise Wrong(f"give back the registry that came in, not {type(given).__name__!r}.")
+        other = "another one" if isinstance(given, ToolRegistry) else f"a {type(given).__name__}"
+        raise Wrong(f"give back the registry that came in, not {other}.")
     if "wait" not in registry:
         found = f"it has {list(registry)}" if len(registry) else "put @registry.tool above it"
         raise Wrong(f"there is no tool named 'wait' in the registry; {found}.")

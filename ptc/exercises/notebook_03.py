@@ -9,81 +9,147 @@ from time import monotonic, sleep
 from typing import Any
 
 from ..calls import ToolCall
-from ..text import describe, explain, shorten
+from ..text import explain
 from ..timeline import schedule
-from .judging import Exercise, NotAttempted, Wrong, close, why_not
+from .judging import Exercise, NotAttempted, Wrong, close, is_number, shown, why_not
 
 # --- 03.1: run them together ------------------------------------------------------------------
 
 _PATIENCE = 1.0  # seconds that calls wait for others, where nobody can say whether some will come
+_QUIET = 30  # looks, a millisecond apart, at which nobody could come
 _WAITING = {"wait", "join", "_wait_for_tstate_lock"}  # where a caller of ours stands and waits
 _STARTING = {"submit", "start"}  # functions that wait as well, for a moment
 
 
-class _Meeting:
-    """A ``run`` in which the calls wait for each other: how many meet is how many run at once.
+class _Watched:
+    """The calls of a batch, and who is inside ``run`` at the moment.
 
-    They part when all are there, or when nobody else can come: every thread that was started
-    since is inside, and so is the caller, or it waits. They leave in ``order``, by their places.
+    Calls that wait for others inside ``run`` must know when nobody else can come: each thread that
+    was started since is inside or idle, and the caller waits or is inside itself.
     """
 
-    def __init__(self, calls: Sequence[ToolCall], order: Sequence[int]) -> None:
+    def __init__(self, calls: Sequence[ToolCall]) -> None:
         self.calls = list(calls)
-        self.order = list(order)
+        self.answers = _answers(calls)
         self.caller = threading.current_thread()
         self.threads: list[threading.Thread] = []  # of each call that came
-        self.most = 0
-        self.queued = 0  # behind those who met, for want of a worker
+        self.changed = threading.Condition()
+        self.inside: dict[int, threading.Thread] = {}
         self._before = set(threading.enumerate())
-        self._inside: dict[int, threading.Thread] = {}
-        self._leaving: list[int] | None = None  # the order of those who met, once they part
         self._quiet = 0
-        self._changed = threading.Condition()
 
-    def run(self, asked: ToolCall) -> str:
-        place = self.calls.index(asked)
-        with self._changed:
-            self._inside[place] = threading.current_thread()
-            self.threads.append(threading.current_thread())
-            self.most = max(self.most, len(self._inside))
-            self._meet()
-            self._changed.wait_for(lambda: self._may_leave(place), _PATIENCE)
-        sleep(0.001)  # whoever left before has handed its result over by now
-        with self._changed:
-            self._inside.pop(place, None)
-            if place in self._leaving:
-                self._leaving.remove(place)
-            self._changed.notify_all()
-        return _answer(asked)
+    def enter(self, asked: ToolCall) -> int:
+        """The place of a call that comes; it holds the lock."""
+        place = self._place(asked)
+        self.inside[place] = threading.current_thread()
+        self.threads.append(threading.current_thread())
+        return place
 
-    def _meet(self) -> None:
+    def _place(self, asked: ToolCall) -> int:
+        for place, one in enumerate(self.calls):
+            if one is asked:
+                return place
+        if asked in self.calls:
+            return self.calls.index(asked)
+        raise TypeError(f"run takes one of the calls, not {shown(asked)}")
+
+    def wait_while(self, some_may_come: Callable[[], bool]) -> None:
+        """Wait until it says no, or nobody can come any more."""
         self._quiet, deadline = 0, monotonic() + _PATIENCE
-        while self._leaving is None:
+        while some_may_come() and self._quiet < _QUIET and monotonic() < deadline:
             self._quiet = self._quiet + 1 if self._nobody_comes() else 0
-            met = len(self._inside) == len(self.calls) or self._quiet > 5
-            if met or monotonic() > deadline:
-                self._leaving = [place for place in self.order if place in self._inside]
-                self.queued = sum(map(_queued_behind, self._inside.values()))
-                self._changed.notify_all()
-            else:
-                self._changed.wait(0.001)
-
-    def _may_leave(self, place: int) -> bool:
-        return place not in self._leaving or place == self._leaving[0]
+            self.changed.wait(0.001)
 
     def _nobody_comes(self) -> bool:
-        inside = set(self._inside.values())
+        inside = set(self.inside.values())
         new = set(threading.enumerate()) - self._before
-        if not new <= inside or (inside & self._before) - {self.caller}:
+        if (inside & self._before) - {self.caller} or not all(map(_is_idle, new - inside)):
             return False  # some thread may be on its way
         return self.caller in inside or self._caller_waits()
 
     def _caller_waits(self) -> bool:
-        names, frame = [], sys._current_frames().get(self.caller.ident)
-        while frame:
-            names.append(frame.f_code.co_name)
-            frame = frame.f_back
+        names = _functions(self.caller)
         return bool(names) and names[0] in _WAITING and not _STARTING & set(names)
+
+
+class _Meeting(_Watched):
+    """A ``run`` in which the calls wait for each other: how many meet is how many run at once.
+
+    They part when all are there, or when nobody else can come, and leave in ``order``, by their
+    places.
+    """
+
+    def __init__(self, calls: Sequence[ToolCall], order: Sequence[int]) -> None:
+        super().__init__(calls)
+        self.order = list(order)
+        self.most = 0
+        self.queued = 0  # behind those who met, for want of a worker
+        self._parted = False
+        self._leaving: list[int] = []  # those who met and are still inside, in their order
+
+    def run(self, asked: ToolCall) -> str:
+        with self.changed:
+            place = self.enter(asked)
+            self.most = max(self.most, len(self.inside))
+            self._meet()
+            self.changed.wait_for(lambda: self._may_leave(place), _PATIENCE)
+        sleep(0.001)  # whoever left before has handed its result over by now
+        with self.changed:
+            self.inside.pop(place, None)
+            if place in self._leaving:
+                self._leaving.remove(place)
+            self.changed.notify_all()
+        return self.answers[place]
+
+    def _meet(self) -> None:
+        self.wait_while(lambda: not self._parted and len(self.inside) < len(self.calls))
+        if not self._parted:
+            self._parted = True
+            self._leaving = [place for place in self.order if place in self.inside]
+            self.queued = sum(map(_queued_behind, self.inside.values()))
+            self.changed.notify_all()
+
+    def _may_leave(self, place: int) -> bool:
+        return place not in self._leaving or place == self._leaving[0]
+
+
+class _Relay(_Watched):
+    """A ``run`` in which one long call ends only after all others have begun.
+
+    The others end at once, so one more worker is enough to pass them all. ``waiting`` counts those
+    that had not begun when nobody could begin any more.
+    """
+
+    def __init__(self, calls: Sequence[ToolCall], long: int) -> None:
+        super().__init__(calls)
+        self.long = long
+        self.waiting = 0
+        self._begun: set[int] = set()
+
+    def run(self, asked: ToolCall) -> str:
+        with self.changed:
+            place = self.enter(asked)
+            self._begun.add(place)
+            self.changed.notify_all()
+            if place == self.long:
+                self.wait_while(lambda: len(self._begun) < len(self.calls))
+                self.waiting = len(self.calls) - len(self._begun)
+            self.inside.pop(place, None)
+        return self.answers[place]
+
+
+def _functions(thread: threading.Thread) -> list[str]:
+    """The names of the functions that a thread is in, the innermost first."""
+    names, frame = [], sys._current_frames().get(thread.ident or 0)
+    while frame:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return names
+
+
+def _is_idle(thread: threading.Thread) -> bool:
+    """Does a pool's thread wait for a job, where there is none?"""
+    return _functions(thread)[:1] == ["_worker"] and not _queued_behind(thread)
 
 
 def _queued_behind(thread: threading.Thread) -> int:
@@ -99,40 +165,77 @@ def _batch(*named: tuple[str, str]) -> list[ToolCall]:
     return [ToolCall(f"call_{n}", name, {"city": city}) for n, (name, city) in enumerate(named, 1)]
 
 
-def _answer(asked: ToolCall) -> str:
-    return f"{_ANSWERS[asked.name]} in {asked.arguments['city']}"
+def _answers(calls: Sequence[ToolCall]) -> list[str]:
+    """An answer a call; that of a call which equals an earlier one differs, as a clock's would."""
+    texts = [f"{_ANSWERS[asked.name]} in {asked.arguments['city']}" for asked in calls]
+    return [
+        text + (", a moment later" if asked in calls[:place] else "")
+        for place, (asked, text) in enumerate(zip(calls, texts, strict=True))
+    ]
 
 
 _THREE = _batch(("get_weather", "Paris"), ("get_time", "Paris"), ("get_date", "Paris"))
 _FOUR = _batch(
     ("get_time", "Paris"), ("get_time", "Tokyo"), ("get_date", "Lima"), ("get_weather", "Oslo")
 )
+_EQUAL = [
+    ToolCall("call_1", "get_time", {"city": "Paris"}),
+    ToolCall("call_1", "get_time", {"city": "Paris"}),
+    ToolCall("call_2", "get_date", {"city": "Paris"}),
+]
 
 
 def _together(runner: Callable[..., Any]) -> None:
     if not callable(runner):
-        raise Wrong(f"give the function itself, not {shorten(describe(runner), 80)}.")
+        raise Wrong(f"give the function itself, not {shown(runner)}.")
     for order in permutations(range(3)):
-        _together_once(runner, _THREE, order, workers=3)
-    _together_once(runner, _FOUR, range(4), workers=2)
+        _meet(runner, _THREE, order, workers=3)
+    _meet(runner, _FOUR, range(4), workers=2)
+    _meet(runner, _EQUAL, (2, 1, 0), workers=3)
+    for long in (0, 1):
+        _relay(runner, _FOUR, long, workers=2)
 
 
-def _together_once(
+def _meet(
     runner: Callable[..., Any], calls: list[ToolCall], order: Sequence[int], workers: int
 ) -> None:
     meeting = _Meeting(calls, order)
     told = f"with {len(calls)} calls and {workers} workers, "
+    got = _given(runner, meeting, workers, told)
+    if why := _why_not_at_once(meeting, workers):
+        raise Wrong(told + why)
+    if got != meeting.answers:
+        raise Wrong(told + _why_not(got, meeting))
+
+
+def _relay(runner: Callable[..., Any], calls: list[ToolCall], long: int, workers: int) -> None:
+    relay = _Relay(calls, long)
+    told = f"with {len(calls)} calls and {workers} workers, "
+    got = _given(runner, relay, workers, told)
+    if relay.waiting:
+        name = f"{calls[long].name}({calls[long].arguments['city']})"
+        raise Wrong(
+            f"{told}{name} took long, and while it ran the other worker stood idle, with "
+            f"{relay.waiting} of the calls not begun. Rounds make everybody wait for the slowest; "
+            "submit all calls, and a worker that is free takes the next."
+        )
+    if got != relay.answers:
+        raise Wrong(f"{told}it gives {got!r}; it should be {relay.answers!r}.")
+
+
+def _given(
+    runner: Callable[..., Any], watched: _Meeting | _Relay, workers: int, told: str
+) -> list[Any]:
+    """What the runner gives: a list, but perhaps not the right one."""
     try:
-        got = runner(list(calls), meeting.run, workers)
+        got = runner(list(watched.calls), watched.run, workers)
     except Exception as error:
         raise Wrong(f"{told}it raised {explain(error)}.{_after_an_error(error)}") from error
-    if got is None and not meeting.threads:
+    if got is None and not watched.threads:
         raise NotAttempted
-    why = _why_no_list(got) or _why_not_at_once(meeting, workers)
-    if not why and got != [_answer(asked) for asked in calls]:
-        why = _why_not(got, calls, order)
-    if why:
-        raise Wrong(told + why)
+    if not isinstance(got, list) or any(hasattr(item, "result") for item in got):
+        raise Wrong(told + _why_no_list(got))
+    return got
 
 
 def _after_an_error(error: Exception) -> str:
@@ -144,11 +247,9 @@ def _after_an_error(error: Exception) -> str:
 def _why_no_list(got: Any) -> str:
     if got is None:
         return "it runs the calls, and gives nothing back: return the list of outputs."
-    if not isinstance(got, list):
-        return f"it gives a {type(got).__name__}; make it a list of outputs."
-    if any(hasattr(item, "result") for item in got):
+    if isinstance(got, list):
         return "it gives futures, the promise of a result; ask each for its .result()."
-    return ""
+    return f"it gives {shown(got)}, a {type(got).__name__}; make it a list of outputs."
 
 
 def _why_not_at_once(meeting: _Meeting, workers: int) -> str:
@@ -172,14 +273,19 @@ def _why_not_at_once(meeting: _Meeting, workers: int) -> str:
     )
 
 
-def _why_not(got: list, calls: Sequence[ToolCall], order: Sequence[int]) -> str:
-    expected = [_answer(asked) for asked in calls]
-    finished = ", ".join(calls[place].name for place in order)
+def _why_not(got: list, meeting: _Meeting) -> str:
+    calls, expected = meeting.calls, meeting.answers
+    finished = ", ".join(calls[place].name for place in meeting.order)
     told = f"finishing in the order {finished}, it gives {got!r}. "
     if sorted(map(str, got)) == sorted(expected):
         return told + (
             f"All answers are there, at the wrong places: the first call is {calls[0].name}, "
             "whichever finishes first."
+        )
+    if len(got) == len(expected) and set(map(str, got)) < set(expected):
+        return told + (
+            "One answer stands twice, and one is lost: two of these calls are equal, and are two "
+            "requests all the same. Go by the place in the list, which belongs to one call alone."
         )
     return told + f"It should be {expected!r}."
 
@@ -214,9 +320,11 @@ _MISTAKES: dict[str, list[Bar]] = {
 
 
 def _timeline(answer: Any) -> None:
-    if isinstance(answer, int | float):
+    if is_number(answer):
         right = "the right makespan" if close(answer, 0.4) else "not the makespan either"
-        raise Wrong(f"{answer} is one number ({right}); a (worker, start, end) a call is asked.")
+        raise Wrong(
+            f"{answer} is one number ({right}); write a (worker, start, end) for each call."
+        )
     bars = _bars(answer)
     if _same(bars, _TARGET):
         return
@@ -231,10 +339,9 @@ def _bars(answer: Any) -> list[Bar]:
     try:
         items = list(answer)
         items = [item[1:4] if hasattr(item, "worker") else tuple(item) for item in items]
-        bars = [(str(worker)[-1], 1.0 * start, 1.0 * end) for worker, start, end in items]
+        bars = [(str(worker), 1.0 * start, 1.0 * end) for worker, start, end in items]
     except (TypeError, ValueError):
-        shown = shorten(repr(answer), 80)
-        raise Wrong(f"{shown} is no list of (worker, start, end), with numbers.") from None
+        raise Wrong(f"{shown(answer)} is not a list of (worker, start, end).") from None
     if len(bars) != len(_DELAYS):
         raise Wrong(f"there are {len(_DELAYS)} calls, and {len(bars)} in your list.")
     numbers: dict[str, int] = {}
@@ -278,13 +385,13 @@ def _shown(bar: Bar) -> str:
 
 
 def _limit(answer: Any) -> None:
-    if isinstance(answer, int | float) and 1.24 <= answer <= 1.3:
+    if is_number(answer) and abs(float(answer) - 1.25) < 0.0049:
         return
-    raise Wrong(f"not {shorten(repr(answer), 40)}: {_why_not_limit(answer)}.")
+    raise Wrong(f"not {shown(answer, 40)}: {_why_not_limit(answer)}.")
 
 
 def _why_not_limit(answer: Any) -> str:
-    wrong = {
+    wrong: dict[float, str] = {
         2: "that is the speedup of the tools, and the user waits for the model as well",
         2.4: "those are the seconds that are left; divide 3.0 by them",
         0.6: "those are the seconds that are saved; divide the time before by the time after",
@@ -293,10 +400,12 @@ def _why_not_limit(answer: Any) -> str:
         25: "that is what is gained, in per cent; give a number of times",
         1: "0.6 s of waiting are gone, so something is gained",
     }
-    if not isinstance(answer, int | float):
+    if not is_number(answer):
         return "give a number, such as 1.5"
     otherwise = "take the tools' 0.6 s from the 3.0 s; divide 3.0 s by what is left"
-    if 1.05 < answer <= 1.2:
+    if close(answer, 1.2) or close(answer, 1.3):
+        otherwise = "rounded to one decimal it may be; give two, or the division itself"
+    elif 1.05 < answer < 1.2:
         otherwise = "that is what tools of 0.3 s bring; without any, a little more is gained"
     if answer >= 3:
         otherwise = "the tools take nothing, but the model still takes its two turns of 1.2 s"
@@ -309,7 +418,7 @@ EXERCISES = {
         judge=_together,
         notice=(
             "All calls met inside run, and in each of the 6 finishing orders the outputs were in "
-            "request order. With 2 workers, never more than 2 ran at once."
+            "request order. With 2 workers, never more than 2 ran at once, and none stood idle."
         ),
         hints=(
             "Two steps: first submit every call, then collect every result.",

@@ -50,5 +50,5 @@ def _outcome(job: Callable[[], Any]) -> tuple[Any, BaseException | None]:
 
 def _is_awaited(job: tuple[Future, Any]) -> bool:
     """Does anybody wait for it: by ``as_completed`` or ``wait``, a callback, or ``result``?"""
-    future, _ = job
+    future: Any = job[0]  # what tells it is not public
     return bool(future._waiters or future._done_callbacks or future._condition._waiters)

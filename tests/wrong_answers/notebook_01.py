@@ -104,6 +104,48 @@ def as_python(response):
     return [ToolCall(c.id, c.function.name, eval(c.function.arguments)) for c in asked(response)]
 
 
+def swallows_everything(response):
+    try:
+        return [made(call) for call in asked(response)]
+    except Exception:
+        return []
+
+
+def swallows_broken_texts(response):
+    calls = []
+    for call in asked(response):
+        try:
+            calls.append(made(call))
+        except ValueError:
+            continue
+    return calls
+
+
+def runs_broken_texts_without(response):
+    return [
+        ToolCall(call.id, call.name, call.arguments)
+        for call in (with_problem(call, an_object) for call in asked(response))
+    ]
+
+
+def swallows_other_shapes(response):
+    choices = getattr(response, "choices", None) or []
+    return [made(call) for choice in choices for call in choice.message.tool_calls or []]
+
+
+def name_first(response):
+    return [
+        ToolCall(call.function.name, call.id, json.loads(call.function.arguments))
+        for call in asked(response)
+    ]
+
+
+def arguments_first(response):
+    return [
+        ToolCall(json.loads(c.function.arguments), c.id, c.function.name) for c in asked(response)
+    ]
+
+
 # --- 01.2
 
 
@@ -159,6 +201,19 @@ def no_quote(response):
     return [ToolCall(c.id, c.name, c.arguments, problem=c.problem and problem) for c in calls]
 
 
+def nothing_but_the_quote(response):
+    calls = [with_problem(call, an_object) for call in asked(response)]
+    return [
+        ToolCall(c.id, c.name, c.arguments, problem=c.problem and sent.function.arguments)
+        for c, sent in zip(calls, asked(response), strict=True)
+    ]
+
+
+def survives_other_shapes(response):
+    calls = asked(response) if hasattr(response, "choices") else []
+    return [with_problem(call, an_object) for call in calls]
+
+
 def all_have_problems(response):
     return [
         ToolCall(c.id, c.name, c.arguments, problem="is it sound?")
@@ -193,6 +248,17 @@ def the_text_as_arguments(response):
 
 
 # --- 01.3
+
+
+def nothing_without_content(reply):
+    return [used(block) for block in reply.get("content", []) if block["type"] == "tool_use"]
+
+
+def swallows_all(reply):
+    try:
+        return [used(block) for block in reply["content"] if block["type"] == "tool_use"]
+    except Exception:
+        return []
 
 
 def used(block):
@@ -274,6 +340,12 @@ WRONG = {
         (as_a_dict_is_read, "with dots"),
         (as_python, "json.loads reads it, and runs nothing"),
         ([], "give the function itself"),
+        (swallows_everything, "for two calls, the second one cut off it gives []"),
+        (swallows_broken_texts, "it gives 1 call (get_time), and the text"),
+        (runs_broken_texts_without, "it would run without what the model meant"),
+        (swallows_other_shapes, "for a reply of another provider it gives []"),
+        (name_first, "ToolCall('call_9', 'get_weather', {'city': 'Paris'}) is right"),
+        (arguments_first, "it takes the id first, then the name"),
     ],
     "01.2": [
         (a_broken_one_raises, "it raised a JSONDecodeError"),
@@ -282,6 +354,8 @@ WRONG = {
         (broken_ones_run_without, "without what the model meant to send"),
         (a_list_is_json_too, "they have to be a dict"),
         (no_quote, "Quote in it the text that came"),
+        (nothing_but_the_quote, "say in words, too, what is wrong"),
+        (survives_other_shapes, "for a reply of another provider it gives []"),
         (all_have_problems, "only a broken call has a problem"),
         (nothing_is_a_problem, "An empty text means no arguments"),
         (the_text_as_arguments, "is right"),
@@ -300,12 +374,38 @@ WRONG = {
         (blocks_themselves, "as the provider wrote them"),
         (as_openai_sends_them, "blocks of type 'tool_use'"),
         (one_of_each, "some share a name"),
+        (nothing_without_content, "for a reply of OpenAI's shape it gives []"),
+        (swallows_all, "for a reply of OpenAI's shape it gives []"),
     ],
     "01.4": [
         (1, "the first text is read"),
         (2, "a try of its own"),
         (3, "in the middle of a word"),
+        (False, "give a number from 0 to 3"),
         ("none", "give a number from 0 to 3"),
         (29, "give a number from 0 to 3"),
     ],
+}
+
+EQUAL_REPLIES = "equal replies have equal calls"
+
+EQUIVALENT = {
+    "01.1": {
+        "constant: 0 → -1": "a reply has one choice, which is the first and the last",
+        "cache: first of equal": EQUAL_REPLIES,
+    },
+    "01.2": {
+        "constant: 0 → -1": "a reply has one choice, which is the first and the last",
+        "cache: first of equal": EQUAL_REPLIES,
+        "exception: except ValueError → except Exception": "json.loads raises nothing else here",
+        "exception: except ValueError → except BaseException": "json.loads raises nothing else here",
+        "constant: None → 0": "0 is not a dict either",
+        "argument: ToolCall(call.id, call.function.name, {}, problem=problem) → "
+        "ToolCall(call.id, call.function.name, problem=problem)": "a ToolCall's arguments are {}",
+        "double: try: arguments = json.loads(text or '{}') except ValueError:": "it reads it twice",
+        "double: if isinstance(arguments, dict)": "the first one returns",
+        "double: arguments = json.loads(text or '{}')": "it reads the text twice",
+    },
+    "01.3": {"cache: first of equal": EQUAL_REPLIES},
+    "01.4": {},
 }

@@ -193,6 +193,41 @@ def fails(registry, sleep):
     return registry
 
 
+def gives_the_first_registry():
+    made = []
+
+    def add_wait(registry, sleep):
+        if not made:
+            made.append(hinted(FULL)(registry, sleep))
+        return made[0]
+
+    return add_wait
+
+
+def remembers_its_sleeps(registry, sleep):
+    remembered = set()
+
+    @registry.tool
+    def wait(seconds: FULL) -> float:
+        """Wait for a while."""
+        if seconds not in remembered:
+            sleep(seconds)
+            remembered.add(seconds)
+        return seconds
+
+    return registry
+
+
+def text_back(registry, sleep):
+    @registry.tool
+    def wait(seconds: FULL) -> str:
+        """Wait for a while."""
+        sleep(seconds)
+        return f"{seconds} s"
+
+    return registry
+
+
 def clock_not_called(work, n, clock):
     start = clock
     work()
@@ -224,6 +259,12 @@ WRONG = {
         (clock_not_called, "clock() reads it"),
         (nothing_back, "gives nothing back"),
         (lambda work, n, clock: work.median, "called with work, n=7 and clock, it raised"),
+        (of_all_runs(lambda runs: 1000 * median(runs)), "milliseconds"),
+        (of_all_runs(lambda runs: round(median(runs), 2)), "that is rounded"),
+        (of_all_runs(lambda runs: round(median(runs), 3)), "it gives 0.731, and 0.7312 is right"),
+        (of_all_runs(lambda runs: -median(runs)), "that is negative"),
+        (of_all_runs(lambda runs: f"{median(runs):.1f} s"), "it gives '0.4 s', a str"),
+        (of_all_runs(lambda runs: float("nan")), "it gives nan, and 0.4 is right"),
         (0.6, "give the function itself"),
     ],
     "02.2": [
@@ -243,8 +284,11 @@ WRONG = {
         (no_registry_back, "end in return registry"),
         (its_own_sleep, "never calls the sleep"),
         (in_milliseconds, "sleeps for [50.0]"),
-        (no_output, "and then returns None"),
+        (no_output, "and gives nothing back"),
         (fails, "wait fails: "),
+        (gives_the_first_registry(), "the registry that came in, not another one"),
+        (remembers_its_sleeps, "never calls the sleep that add_wait was given"),
+        (text_back, "then returns '0.05 s'; return 0.05"),
         ("wait", "give the function itself"),
     ],
     "02.3": [
@@ -258,5 +302,21 @@ WRONG = {
         (60, "milliseconds"),
         (0.05, "divide by the number of runs"),
         ("0.06 s", "one number, without quotes"),
+        (float("nan"), "not nan: add up"),
+        (True, "one number"),
     ],
+}
+
+EQUIVALENT = {
+    "02.1": {
+        "loop: for _ in range(n) → for _ in list(range(n))[::-1]": "n rounds are n rounds",
+        "double: start = clock()": "the second reading counts, and nothing ran before it",
+        "double: runs.append(clock() - start)": "each length is there twice: the median is the same",
+        "cache: first of equal": "no two calls are equal: work and clock are new ones",
+    },
+    "02.2": {
+        "constant: 'How long, in s' → 'How long, in sx'": "a description is free",
+        "cache: first of equal": "no two calls are equal: the registry is a new one",
+    },
+    "02.3": {},
 }

@@ -114,6 +114,64 @@ def the_first_alone(calls, run, workers):
     return [run(calls[0])]
 
 
+def in_rounds(calls, run, workers):
+    outputs = []
+    with ThreadPoolExecutor(workers) as pool:
+        for first in range(0, len(calls), workers):
+            outputs += pool.map(run, calls[first : first + workers])
+    return outputs
+
+
+def in_rounds_of_threads(calls, run, workers):
+    outputs = [None] * len(calls)
+
+    def work(place):
+        outputs[place] = run(calls[place])
+
+    for first in range(0, len(calls), workers):
+        places = range(len(calls))[first : first + workers]
+        threads = [Thread(target=work, args=(place,)) for place in places]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return outputs
+
+
+def dealt_like_cards(calls, run, workers):
+    outputs = [None] * len(calls)
+
+    def work(first):
+        for place in range(first, len(calls), workers):
+            outputs[place] = run(calls[place])
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, range(workers)))
+    return outputs
+
+
+def filed_by(key):
+    def runner(calls, run, workers):
+        with ThreadPoolExecutor(workers) as pool:
+            futures = [(key(call), pool.submit(run, call)) for call in calls]
+        outputs = {one: future.result() for one, future in futures}
+        return [outputs[key(call)] for call in calls]
+
+    return runner
+
+
+def equal_ones_once(calls, run, workers):
+    with ThreadPoolExecutor(workers) as pool:
+        outputs = dict(zip(set(calls), pool.map(run, set(calls)), strict=True))
+    return [outputs[call] for call in calls]
+
+
+def by_the_place_of_the_first_equal_one(calls, run, workers):
+    with ThreadPoolExecutor(workers) as pool:
+        outputs = list(pool.map(run, calls))
+    return [outputs[calls.index(call)] for call in calls]
+
+
 TIME, DATE = (1, 0.0, 0.3), (2, 0.0, 0.1)
 
 WRONG = {
@@ -137,6 +195,15 @@ WRONG = {
         (twice, "it calls run 6 times"),
         (the_first_alone, "it calls run once; once for each"),
         (in_capitals, "It should be"),
+        (in_rounds, "the other worker stood idle, with 2 of the calls not begun"),
+        (in_rounds_of_threads, "the other worker stood idle"),
+        (dealt_like_cards, "the other worker stood idle, with 1 of the calls not begun"),
+        (filed_by(lambda call: call), "two of these calls are equal"),
+        (filed_by(lambda call: call.id), "two of these calls are equal"),
+        (filed_by(lambda call: call.name), "One answer stands twice"),
+        (by_the_place_of_the_first_equal_one, "two of these calls are equal"),
+        (equal_ones_once, "it calls run 2 times; once for each call"),
+        (lambda calls, run, workers: [run(call.name) for call in calls], "run takes one of the"),
         (lambda calls: calls, "it raised TypeError"),
         (0.3, "give the function itself"),
     ],
@@ -152,8 +219,8 @@ WRONG = {
         ([TIME, DATE, (2, 0.2, 0.3), (2, 0.3, 0.5)], "get_date Tokyo stands at (2, 0.2, 0.3)"),
         ([(1, 0, 300), (2, 0, 100), (2, 100, 200), (2, 200, 400)], "milliseconds"),
         ([TIME, DATE], "and 2 in your list"),
-        ([0.3, 0.1, 0.2, 0.4], "no list of (worker, start, end)"),
-        ("1, 2, 2, 2", "no list of (worker, start, end)"),
+        ([0.3, 0.1, 0.2, 0.4], "is not a list of (worker, start, end)"),
+        ("1, 2, 2, 2", "is not a list of (worker, start, end)"),
         (0.4, "the right makespan"),
         (0.35, "not the makespan either"),
     ],
@@ -168,6 +235,17 @@ WRONG = {
         (1.1, "tools of 0.3 s bring"),
         (float("inf"), "its two turns of 1.2 s"),
         (1.7, "take the tools' 0.6 s"),
+        (1.2, "rounded to one decimal it may be; give two"),
+        (1.3, "rounded to one decimal it may be; give two"),
+        (1.26, "take the tools' 0.6 s"),
+        (float("nan"), "take the tools' 0.6 s"),
+        ("x" * 60, "xxx…': give a number"),
         ("1.25 times", "give a number"),
     ],
+}
+
+EQUIVALENT = {
+    "03.1": {},
+    "03.2": {"constant: 1 → 0": "a worker's name is free, and the first has one call"},
+    "03.3": {},
 }
