@@ -313,9 +313,8 @@ def _calls_of(extract: Callable[..., Any], reply: Reply, first: bool) -> list:
         raise Wrong(f"for {reply.what} it gives a single ToolCall; give a list of them.")
     if not isinstance(got, list):
         raise Wrong(f"for {reply.what} it gives a {type(got).__name__}; give a list of ToolCalls.")
-    items: list[Any] = got
-    for made in items:
-        if hasattr(made, "function") or (type(made) is dict and "type" in made):
+    for made in got:
+        if _is_the_providers(made):
             raise Wrong(
                 f"for {reply.what} it gives the calls as the provider wrote them; make a "
                 "ToolCall(id, name, arguments) of each."
@@ -329,6 +328,11 @@ def _calls_of(extract: Callable[..., Any], reply: Reply, first: bool) -> list:
                 "name, then the arguments."
             )
     return got
+
+
+def _is_the_providers(made: Any) -> bool:
+    """A call as it stands in a reply, an object of the client's or a dict."""
+    return hasattr(made, "function") or (isinstance(made, dict) and "type" in made)
 
 
 def _after(reply: Reply, said: str) -> str:

@@ -16,6 +16,7 @@ from .judging import Exercise, NotAttempted, Wrong, close, is_number, shown, why
 # --- 03.1: run them together ------------------------------------------------------------------
 
 _PATIENCE = 1.0  # seconds that calls wait for others, where nobody can say whether some will come
+_MORE = 0.2  # seconds that as many as may run at once wait for one too many
 _QUIET = 30  # looks, a millisecond apart, at which nobody could come
 _WAITING = {"wait", "join", "_wait_for_tstate_lock"}  # where a caller of ours stands and waits
 _STARTING = {"submit", "start"}  # functions that wait as well, for a moment
@@ -53,9 +54,9 @@ class _Watched:
             return self.calls.index(asked)
         raise TypeError(f"run takes one of the calls, not {shown(asked)}")
 
-    def wait_while(self, some_may_come: Callable[[], bool]) -> None:
+    def wait_while(self, some_may_come: Callable[[], bool], patience: float = _PATIENCE) -> None:
         """Wait until it says no, or nobody can come any more."""
-        self._quiet, deadline = 0, monotonic() + _PATIENCE
+        self._quiet, deadline = 0, monotonic() + patience
         while some_may_come() and self._quiet < _QUIET and monotonic() < deadline:
             self._quiet = self._quiet + 1 if self._nobody_comes() else 0
             self.changed.wait(0.001)
@@ -79,9 +80,10 @@ class _Meeting(_Watched):
     places.
     """
 
-    def __init__(self, calls: Sequence[ToolCall], order: Sequence[int]) -> None:
+    def __init__(self, calls: Sequence[ToolCall], order: Sequence[int], workers: int) -> None:
         super().__init__(calls)
         self.order = list(order)
+        self.workers = workers
         self.most = 0
         self.queued = 0  # behind those who met, for want of a worker
         self._parted = False
@@ -102,7 +104,9 @@ class _Meeting(_Watched):
         return self.answers[place]
 
     def _meet(self) -> None:
-        self.wait_while(lambda: not self._parted and len(self.inside) < len(self.calls))
+        all_here = min(self.workers, len(self.calls))
+        self.wait_while(lambda: not self._parted and len(self.inside) < all_here)
+        self.wait_while(lambda: not self._parted and len(self.inside) < len(self.calls), _MORE)
         if not self._parted:
             self._parted = True
             self._leaving = [place for place in self.order if place in self.inside]
@@ -199,7 +203,7 @@ def _together(runner: Callable[..., Any]) -> None:
 def _meet(
     runner: Callable[..., Any], calls: list[ToolCall], order: Sequence[int], workers: int
 ) -> None:
-    meeting = _Meeting(calls, order)
+    meeting = _Meeting(calls, order, workers)
     told = f"with {len(calls)} calls and {workers} workers, "
     got = _given(runner, meeting, workers, told)
     if why := _why_not_at_once(meeting, workers):
