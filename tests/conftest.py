@@ -1,4 +1,4 @@
-"""What every test can rely on: no provider's key, no reader's files, no endless wait.
+"""What tests share. What holds for each of them, notebooks too, is in ptc.workbook.testing.
 
 A browser test asks for the fixtures ``lab`` and ``page``. Playwright keeps an event loop running
 in the main thread while its browser is open, so a module with browser tests has no others.
@@ -6,7 +6,6 @@ in the main thread while its browser is open, so a module with browser tests has
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,23 +15,9 @@ from hypothesis import settings
 
 from ptc.workbook import build
 
-# On import, not in a fixture: the kernels that run the notebooks inherit this process's variables.
-_home = tempfile.TemporaryDirectory(prefix="ptc-tests-")
-build.forget_the_user(Path(_home.name))
-
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Lets pytest be called from any folder."""
-    given = config.option.nbval_sanitize_with
-    config.option.nbval_sanitize_with = given and str(config.rootpath / given)
-
-
-def pytest_unconfigure() -> None:
-    _home.cleanup()
 
 
 @pytest.fixture(scope="session")

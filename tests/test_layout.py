@@ -23,7 +23,8 @@ AT_THE_TOP = {
 
 # The rooms of the package, from the roof to the ground: one imports only what stands below it.
 FLOORS = """
-    lab exercises workbook
+    lab workbook
+    exercises
     loop
     stream
     execute

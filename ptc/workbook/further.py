@@ -30,7 +30,8 @@ def dashboard(client: Any) -> Any:
 
     class Link(ipywidgets.HTML):
         def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-            return super()._repr_mimebundle_(**options) | {"text/plain": "Dask's dashboard"}
+            bundle = super()._repr_mimebundle_(**options) or {}
+            return bundle | {"text/plain": "Dask's dashboard"}
 
     style = "color: var(--jp-content-link-color, #0d47a1); text-decoration: underline"
     where = f'href="{client.dashboard_link}" target="_blank" style="{style}"'

@@ -1,0 +1,50 @@
+"""What pytest needs besides nbval to test notebooks; pyproject.toml loads it with ``-p``.
+
+A run asks no real model and touches no reader's files. A cell that was never run fails: without
+outputs nbval has nothing to compare, and passes. With pytest-xdist (``-n 2``) the cells of one
+notebook stay together, as they share a kernel.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .build import forget_the_user
+
+# On import, not in a fixture: the kernels that run the notebooks inherit this process's variables.
+_home = tempfile.TemporaryDirectory(prefix="ptc-tests-")
+forget_the_user(Path(_home.name))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest be called from any folder."""
+    given = config.option.nbval_sanitize_with
+    config.option.nbval_sanitize_with = given and str(config.rootpath / given)
+
+
+def pytest_unconfigure() -> None:
+    _home.cleanup()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    cell = getattr(item, "cell", None)  # nbval's, of a notebook
+    if cell is None or not item.config.option.nbval or not cell.source.strip():
+        return
+    if cell.execution_count is None:
+        pytest.fail(
+            "this cell is stored without having been run, so there is no output to compare; "
+            "python -m ptc.workbook.build NOTEBOOK runs and stores it",
+            pytrace=False,
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's tests in one process, where xdist would scatter them."""
+    if config.getvalue("dist") not in ("load", "worksteal"):
+        return None  # somebody's own choice, which keeps files together or says what it does
+    from xdist.scheduler.loadfile import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
