@@ -4,10 +4,11 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .calls import ToolCall, ToolResult
-from .text import mask, secrets, shorten, without_surrogates, without_traceback
+from .masking import mask, secrets
+from .text import shorten, split_advice, with_advice, without_surrogates, without_traceback
 
 _LONGEST_LINE = 500  # characters
 
@@ -42,20 +43,29 @@ def check_parallel_completeness(
 ) -> Completeness:
     """Compare results with the calls that were made, or with their number.
 
-    A result belongs to its ``.call``, not to whatever has the same id. Warns with
-    :class:`PartialResultsWarning` where all are answered and some of the answers are errors.
+    A result belongs to its ``.call``, not to whatever has the same id; a call that is listed three
+    times has three results. A number counts runs, of which a call may have several; the same call
+    with the same times is a duplicate. (That one ran twice and another never, only the calls tell.)
+    Warns with :class:`PartialResultsWarning` where all are answered, some with an error.
+
+        >>> calls = [ToolCall("call_1", "get_time"), ToolCall("call_2", "get_date")]
+        >>> check_parallel_completeness([ToolResult(calls[0], True)], calls).missing == (calls[1],)
+        True
     """
     completeness = compare(results, expected)
     if completeness.answered and completeness.status == "partial":
-        failed, kept = completeness.failed, completeness.succeeded + completeness.failed
-        text = f"{len(failed)} of {len(kept)} tool calls failed:\n{aggregate_errors(failed)}"
-        warnings.warn(text, PartialResultsWarning, stacklevel=2)
+        told = f"{len(completeness.failed)} of {len(results)} tool calls failed"
+        warnings.warn(f"{told}:\n{aggregate_errors(results)}", PartialResultsWarning, stacklevel=2)
     return completeness
 
 
 def compare(results: Sequence[ToolResult], expected: int | Sequence[ToolCall]) -> Completeness:
-    """:func:`check_parallel_completeness` without the warning."""
-    kept, missing, duplicated, unexpected = map(tuple, pair(results, expected))
+    """:func:`check_parallel_completeness` without the warning: ``compare([], 2).missing``."""
+    if isinstance(expected, int):
+        paired = _pair_by_count(results, expected)
+    else:
+        paired = _pair_by_call(results, expected)
+    kept, missing, duplicated, unexpected = paired
     succeeded = tuple(result for result in kept if result.success)
     failed = tuple(result for result in kept if not result.success)
     answered = not (missing or duplicated or unexpected)
@@ -63,56 +73,64 @@ def compare(results: Sequence[ToolResult], expected: int | Sequence[ToolCall]) -
     return Completeness(answered, status, succeeded, failed, missing, duplicated, unexpected)
 
 
-Paired = tuple[list[ToolResult], list[ToolCall | None], list[ToolResult], list[ToolResult]]
+class _Paired(NamedTuple):
+    """The results that answer a call, the calls that none answers, and the other results."""
+
+    kept: tuple[ToolResult, ...]
+    missing: tuple[ToolCall | None, ...]
+    duplicated: tuple[ToolResult, ...]
+    unexpected: tuple[ToolResult, ...]
 
 
-def pair(results: Sequence[ToolResult], expected: int | Sequence[ToolCall]) -> Paired:
-    """The first result of each call, the calls without one, second results, and strangers.
-
-    Raises:
-        ValueError: the expected number is negative.
-    """
-    if not isinstance(expected, int):
-        return _pair_by_call(results, expected)
+def _pair_by_count(results: Sequence[ToolResult], expected: int) -> _Paired:
     if expected < 0:
         raise ValueError(f"expected={expected!r} must be 0 or more, or the calls themselves")
-    return _pair_by_count(results, expected)
-
-
-def _pair_by_count(results: Sequence[ToolResult], expected: int) -> Paired:
-    first: dict[int, ToolResult] = {}
+    runs, duplicated = {}, []
     for result in results:
-        first.setdefault(id(result.call), result)
-    kept = list(first.values())
-    duplicated = [result for result in results if first[id(result.call)] is not result]
-    return kept[:expected], [None] * (expected - len(kept)), duplicated, kept[expected:]
+        run = (id(result.call), result.submitted, result.finished)
+        if run in runs:
+            duplicated.append(result)
+        else:
+            runs[run] = result
+    kept, missing = tuple(runs.values()), (None,) * (expected - len(runs))
+    return _Paired(kept[:expected], missing, tuple(duplicated), kept[expected:])
 
 
-def _pair_by_call(results: Sequence[ToolResult], expected: Sequence[ToolCall]) -> Paired:
-    """By identity; a result that came through another process is paired by its call's value."""
-    open_calls = Counter(map(id, expected))
-    by_value = defaultdict(list)
+def _pair_by_call(results: Sequence[ToolResult], expected: Sequence[ToolCall]) -> _Paired:
+    """By identity first; then a result from another process by the value of its call's copy."""
+    wanted = Counter(map(id, expected))  # how many more results each call is to have
+    equals = defaultdict(list)
     for call in expected:
-        by_value[call].append(call)
-    kept, duplicated, unexpected = [], [], []
-    for result in sorted(results, key=lambda result: id(result.call) not in open_calls):
-        same = [result.call] if id(result.call) in open_calls else by_value.get(result.call, [])
-        call = next((call for call in same if open_calls[id(call)]), None)
+        equals[call].append(call)
+    ours = [result for result in results if id(result.call) in wanted]
+    copies = [result for result in results if id(result.call) not in wanted]
+    kept, missing, duplicated, unexpected = [], [], [], []
+    for result in ours + copies:
+        same = [result.call] if id(result.call) in wanted else equals.get(result.call, [])
+        call = next((call for call in same if wanted[id(call)]), None)
         if call is not None:
-            open_calls[id(call)] -= 1
-        (kept if call is not None else duplicated if same else unexpected).append(result)
-    missing = []
+            wanted[id(call)] -= 1
+            kept.append(result)
+        elif same:
+            duplicated.append(result)
+        else:
+            unexpected.append(result)
     for call in expected:
-        if open_calls[id(call)]:
-            open_calls[id(call)] -= 1
+        if wanted[id(call)]:
+            wanted[id(call)] -= 1
             missing.append(call)
-    return kept, missing, duplicated, unexpected
+    return _Paired(tuple(kept), tuple(missing), tuple(duplicated), tuple(unexpected))
 
 
 def aggregate_errors(results: Sequence[ToolResult]) -> str:
     """One line a failure, for the model: the tool, what was wrong, what to do; "" for none.
 
-    A line has 500 characters at most; no traceback, no secret.
+    A line has 500 characters at most, and keeps what to do where it is cut; no traceback, no
+    secret.
+
+        >>> failed = ToolResult(ToolCall("call_1", "get_time"), False, error="TimeoutError")
+        >>> aggregate_errors([failed])
+        'get_time (call_1): TimeoutError; correct the call, or go on without it'
     """
     hidden = secrets()
     return "\n".join(_line(result, hidden) for result in results if not result.success)
@@ -120,12 +138,12 @@ def aggregate_errors(results: Sequence[ToolResult]) -> str:
 
 def _line(result: ToolResult, hidden: Sequence[str]) -> str:
     name, error = result.call.name or "unnamed tool", result.error or "failed"
-    line = f"{name} ({result.call.id}): {error}"
-    if "; " not in error:  # the package's own errors end in a way out
-        line += "; correct the call, or go on without it"
-    line = without_surrogates(" ".join(without_traceback(mask(line, hidden)).split()))
-    way_out = line.rpartition("; ")[2]
+    if not split_advice(error).advice:  # the package's own errors have some
+        error = with_advice(error, "correct the call, or go on without it")
+    line = without_traceback(mask(f"{name} ({result.call.id}): {error}", hidden))
+    line = without_surrogates(" ".join(line.split()))
     if len(line) <= _LONGEST_LINE:
         return line
-    kept = shorten(way_out, _LONGEST_LINE // 2)
-    return f"{shorten(line, _LONGEST_LINE - len(kept) - 2)}; {kept}"
+    what, advice = split_advice(line)
+    advice = shorten(advice, _LONGEST_LINE // 2)
+    return with_advice(shorten(what, _LONGEST_LINE - len("; ") - len(advice)), advice)

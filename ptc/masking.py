@@ -4,11 +4,12 @@ import base64
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
+
+from .values import told_apart
 
 _STARS = "***"
 _SHORTEST = 4  # shorter values (a digit, "on") would turn ordinary text into stars
@@ -198,12 +199,6 @@ def _masked(value: Any, hidden: Sequence[str]) -> Any:
 
 
 def _masked_object(pairs: list[tuple[str, Any]], hidden: Sequence[str]) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
-    times: Counter[str] = Counter()
-    for key, item in pairs:
-        masked = name = mask(key, hidden)
-        while name in shown:
-            times[masked] += 1
-            name = f"{masked} ({times[masked] + 1})"
-        shown[name] = _masked(item, hidden)
-    return shown
+    names = told_apart(mask(key, hidden) for key, _ in pairs)
+    items = (_masked(item, hidden) for _, item in pairs)
+    return dict(zip(names, items, strict=True))

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from .masking import mask as mask
 from .masking import mask_json as mask_json
 from .masking import secrets as secrets
-from .values import unpack
+from .values import told_apart, unpack
 
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*(?:\n|$))*")
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -23,8 +23,8 @@ def to_json(value: object) -> str:
     arrays lists, tables lists of records (see :func:`ptc.values.unpack`). Anything else becomes
     its ``str()``.
 
-        >>> to_json({"on": date(2026, 1, 2), "rain": numpy.float64(0.5)})
-        '{"on": "2026-01-02", "rain": 0.5}'
+        >>> to_json([date(2026, 1, 2), numpy.int64(5)])
+        '["2026-01-02",5]'
     """
     text = _by_the_first(value, _encode_known, _encode_more, _encode_parts)
     return text if text.isascii() else without_surrogates(text)
@@ -62,7 +62,8 @@ def _encode_parts(value: object) -> str:
 def _plain(value: object) -> object:
     value = unpack(value)
     if isinstance(value, dict):
-        return {describe(key): _plain(item) for key, item in value.items()}
+        keys = told_apart(map(describe, value))
+        return dict(zip(keys, map(_plain, value.values()), strict=True))
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
     in_base64 = partial(_encode_more, bytes_mode="base64")
@@ -76,7 +77,11 @@ def _unpacked(value: object) -> object:
 
 
 def describe(value: object) -> str:
-    """``str(value)``, or the name of its type where even that raises, SystemExit included."""
+    """``str(value)``, or the name of its type where even that raises, SystemExit included.
+
+    >>> describe(2.0)
+    '2.0'
+    """
     try:
         return str(value)
     except KeyboardInterrupt:
@@ -86,7 +91,7 @@ def describe(value: object) -> str:
 
 
 def explain(error: BaseException) -> str:
-    """The exception's type and message, without a traceback."""
+    """The exception's type and message: ``explain(ValueError("no"))`` is "ValueError: no"."""
     name, message = type(error).__name__, describe(error)
     return f"{name}: {message}" if message else name
 
@@ -128,5 +133,9 @@ def without_traceback(text: str) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """The text cut to ``most`` characters, an ellipsis at the cut."""
+    """The text cut to ``most`` characters, an ellipsis at the cut.
+
+    >>> shorten("abcdef", 4)
+    'abc…'
+    """
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -2,7 +2,7 @@
 
 import copy
 import sys
-from collections import ChainMap, UserDict, UserList, deque
+from collections import ChainMap, Counter, UserDict, UserList, deque
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -269,6 +269,23 @@ def _is_of(kind: type, name: str) -> bool:
         return kind.__module__ == module
     known = getattr(sys.modules.get(module), attribute, None)
     return isinstance(known, type) and issubclass(kind, known)
+
+
+def told_apart(names: Iterable[str]) -> list[str]:
+    """The names, with a number behind each that was there before, so that an object has them all.
+
+    >>> told_apart(["a", "b", "a"])
+    ['a', 'b', 'a (2)']
+    """
+    times: Counter[str] = Counter()
+    apart: dict[str, None] = {}
+    for name in names:
+        told = name
+        while told in apart:
+            times[name] += 1
+            told = f"{name} ({times[name] + 1})"
+        apart[told] = None
+    return list(apart)
 
 
 # Arrays and tables, known by what they can do: the libraries that make them are never imported.

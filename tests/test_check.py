@@ -1,6 +1,8 @@
 """Whether to go on after a batch, and what the model reads of its failures."""
 
+import doctest
 import pickle
+import sys
 import warnings
 from dataclasses import replace
 
@@ -15,6 +17,7 @@ from ptc import (
     ToolResult,
     aggregate_errors,
     check_parallel_completeness,
+    execute_parallel,
     execute_with_retry,
 )
 
@@ -145,6 +148,23 @@ def test_a_call_that_is_listed_twice_has_two_results():
     assert check([good(CALLS[0]), good(CALLS[0])], [CALLS[0], CALLS[0]])
 
 
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("name", ["answer", "fail", "unknown"])
+def test_one_call_that_was_given_three_times_has_three_results(name, n):
+    """Whether one counts or compares; each ran for itself, or was refused for itself."""
+    registry = ToolRegistry()
+    registry.register(lambda: 1, name="answer")
+    registry.register(lambda: 1 // 0, name="fail")
+    same = ToolCall("c", name)
+    results = execute_parallel([same] * n, registry)
+    for expected in (n, [same] * n):
+        found = check(results, expected)
+        assert found.answered and bool(found) == (name == "answer")
+    again = check([*results, results[0]], n)
+    assert again.duplicated == (results[0],) and not again
+    assert check(results[1:], n).missing == (None,)
+
+
 def from_another_process(result):
     return pickle.loads(pickle.dumps(result))
 
@@ -166,6 +186,15 @@ def test_equal_calls_whose_results_were_pickled():
     assert check([results[0], good(twins[0])], twins)
     assert len(check(results[:1], twins).missing) == 1
     assert len(check([*results, results[0]], twins).duplicated) == 1
+
+
+def test_copies_after_the_calls_own_results():
+    """A result of the very call goes first, whatever the order; a copy takes what is left."""
+    twins = [ToolCall("c", "tool"), ToolCall("c", "tool")]
+    copy = from_another_process(good(twins[0]))
+    found = check([copy, good(twins[0]), copy], twins)
+    assert len(found.succeeded) == 2 and found.duplicated == (copy,)
+    assert found.missing == ()
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=8), st.booleans())
@@ -286,3 +315,9 @@ def test_a_traceback_in_an_errors_text_is_left_out():
 def test_a_negative_number_raises():
     with pytest.raises(ValueError, match="expected=-1"):
         check_parallel_completeness([], -1)
+
+
+def test_the_examples_are_right():
+    """The modules by their names, since the package has functions of these names too."""
+    tried = doctest.testmod(sys.modules["ptc.check"])
+    assert tried.attempted and not tried.failed

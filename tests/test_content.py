@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import datetime as dt
+import doctest
 import enum
 import functools
 import io
@@ -184,6 +185,12 @@ def test_the_rest_stays_as_it_was_beside_what_json_does_not_know(odd, shown):
     assert content(output) == decoded
 
 
+def test_keys_that_are_written_alike_stay_apart():
+    """Beside what JSON doesn't know; nothing is lost."""
+    output = {dt.date(2026, 1, 2): 1, "2026-01-02": 2, "odd": "\ud800"}
+    assert list(content(output).values())[:2] == [1, 2]
+
+
 def test_a_list_that_contains_itself():
     """And a dict that does."""
     knot = [1]
@@ -198,6 +205,17 @@ def nested(depth, inner=None):
     for _ in range(depth):
         inner = [inner]
     return inner
+
+
+@pytest.mark.parametrize("odd", [1, {2}, Named(), np.int64(3), "\ud800", float("nan")])
+@pytest.mark.parametrize("wrap", [lambda n: [n], lambda n: {"a": n}, lambda n: (n,)])
+def test_nesting_that_a_snapshot_allows_stays_json(secret, wrap, odd):
+    """Whatever is at the bottom of it, and with something to hide beside it."""
+    output, decoded = odd, content(odd)
+    for _ in range(DEEPEST - 1):
+        output, decoded = wrap(output), wrap(decoded)
+    decoded = json.loads(json.dumps(decoded))  # a list for a tuple
+    assert content([snapshot(output), secret]) == [decoded, "***"]
 
 
 @pytest.mark.parametrize("depth", [100, 500, 900, 1100, 100_000])
@@ -765,6 +783,14 @@ def test_keys_that_are_masked_to_one_text_stay_apart(secret, monkeypatch):
     assert list(shown)[:2] == ["***", "*** (2)"]
 
 
+@pytest.mark.parametrize("run", [" ", "\\", "\n", " \n", "\\n", SECRET[:5], "s \\", "\t \\\\"])
+def test_a_long_run_of_anything_is_read_once(secret, run):
+    """Not once for each of its characters: that would take hours here."""
+    text = run * (300_000 // len(run))
+    shown = content([text, f"{text}{secret[:9]}\n{secret[9:]}{text}"])
+    assert shown[0] == text and shown[1].count("***") == 1
+
+
 def test_a_text_without_secrets_is_untouched():
     """Not written again: a large output costs one search."""
     text = '{"a":   1}'
@@ -882,3 +908,10 @@ def test_the_two_parts_of_an_error_come_back(what, advice):
     told = split_advice(with_advice(what, advice))
     assert told.what == what or what.endswith(";")
     assert "; " not in told.advice
+
+
+@pytest.mark.parametrize("name", ["calls", "masking", "text", "values"])
+def test_the_examples_are_right(monkeypatch, name):
+    monkeypatch.setenv("DEMO_API_KEY", "")  # an example sets it
+    tried = doctest.testmod(sys.modules[f"ptc.{name}"], extraglobs={"numpy": np, "date": dt.date})
+    assert tried.attempted and not tried.failed

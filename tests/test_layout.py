@@ -35,7 +35,8 @@ FLOORS = """
     retry check schemas wire timeline client
     calls provider
     text
-    masking values
+    masking
+    values
 """
 # What points up all the same, until it is mended: an entry that no longer holds fails too.
 OPEN = {("registry", "machine")}
