@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from .calls import ToolCall, ToolResult
+from .calls import ToolResult
 from .execute import new_batch, run_batch
 from .machine.batch import Batch
 from .machine.run import CallRun
@@ -16,9 +16,10 @@ from .machine.threads import THREADS
 from .registry import ToolRegistry
 from .retry import RetryPolicy
 from .text import explain
-from .wire import assistant_message
-from .wire.deltas import AnthropicEvents, ChatDeltas, Part
-from .wire.reading import as_sent, new_id, quote, read_arguments
+from .wire.deltas import PartialCall
+from .wire.events import KNOWN_STREAMS
+from .wire.incoming import IncomingReply
+from .wire.reading import excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,12 @@ class StreamedReply:
     """What came of a streamed reply.
 
     ``results`` answer its calls in request order, and ``message`` is the model's own, for the
-    history. ``cut`` says why the stream ended before the reply did, and is None if it did not.
-    The stream was over ``seconds`` after the start.
+    history. ``cut`` says why the reply ended early, and is None if it did not. The stream was over
+    ``seconds`` after the start.
     """
 
     results: list[ToolResult]
-    message: dict[str, Any]
+    message: dict[str, Any] | list[Any]
     cut: str | None
     seconds: float
 
@@ -49,115 +50,112 @@ def execute_stream(
 ) -> StreamedReply:
     """Start each call the moment its arguments are whole; what holds is as in execute_parallel.
 
-    ``stream`` gives Chat Completions chunks or Anthropic's events: an SDK's objects, or dicts.
-    ``timeout`` counts from now; a stream that stalls past it counts as cut. A tool that isn't
-    idempotent waits for the reply's end: a reply that is cut must not have paid. Calls start in
-    request order, whatever their ``expected_seconds``.
+    >>> chunks = client.chat.completions.create(model=…, messages=…, tools=…, stream=True)
+    >>> reply = execute_stream(chunks, registry)
+    >>> messages += [reply.message, *format_parallel_results(reply.results)]
+
+    ``stream`` gives Chat Completions chunks, Responses events, Anthropic's or Bedrock's: an SDK's
+    objects, or dicts. ``timeout`` counts from now; a stream that stalls past it counts as cut.
+    A tool that isn't idempotent waits for the stream's end: a reply that is cut must not have paid.
+    Calls start in request order, whatever their ``expected_seconds``. What goes wrong in the stream
+    once it has begun is told in ``cut``, and no result is lost.
+
+    Raises:
+        TypeError: ``stream`` can't be iterated over, or isn't a stream but a whole reply.
+        UnreadableReplyError: (a ValueError) its first chunk is of no known kind.
+        ValueError: ``max_workers`` is below 1, or ``timeout`` is negative.
     """
     if not max_workers >= 1:
         raise ValueError(f"max_workers={max_workers!r} must be at least 1")
+    if isinstance(stream, dict | str | bytes) or not isinstance(stream, Iterable):
+        raise TypeError(
+            f"stream={excerpt(stream)} is not a stream to iterate over; {KNOWN_STREAMS}"
+        )
     workers = max_workers if executor is None else None
     batch = new_batch([], registry, workers, retry, timeout, executor)
-    reader = _Reader(stream, batch)
     batch.expecting = True
-    THREADS.submit(reader.read)
+    reader = Reader(batch)
+    THREADS.submit(lambda: _read_all(stream, reader))
     try:
         run_batch(batch, on_result, progress)
     finally:
         reader.close()
+        hang_up = getattr(stream, "close", None)
+        if reader.incoming.cut and hang_up:
+            THREADS.submit(hang_up)  # it may wait for the very read that stalls
     return reader.reply()
 
 
-class _Reader:
-    """Reads a stream in a thread of its own, for it may stall, and hands whole calls to a batch.
+def _read_all(stream: Iterable[Any], reader: "Reader") -> None:
+    """Read in a thread of its own, for a stream may stall."""
+    try:
+        for chunk in stream:
+            if not reader.take(chunk):
+                return
+        reader.end()
+    except BaseException as error:
+        reader.end(explain(error))
 
-    ``lock`` guards what has been read: the thread may be left behind in the middle of it.
+
+class Reader:
+    """Hands the calls of a reply that streams in to a batch.
+
+    It does not iterate: somebody gives each chunk to :meth:`take` and then calls :meth:`end`, while
+    another waits for the batch, and then calls :meth:`close` and asks for the :meth:`reply`.
+    ``_lock`` guards all of it, for the first may be left behind: once closed, nothing changes.
     """
 
-    def __init__(self, stream: Iterable[Any], batch: Batch) -> None:
-        self.stream, self.batch = stream, batch
-        self.context = copy_context()
-        self.lock = threading.Lock()
-        self.deltas: ChatDeltas | AnthropicEvents | None = None
-        self.runs: dict[Part, CallRun] = {}
-        self.ids: dict[Part, str] = {}
-        self.cut: str | None = "it stalled past the timeout"
-        self.misuse: ValueError | None = None
-        self.closed = False
-        self.seconds = 0.0
+    def __init__(self, batch: Batch) -> None:
+        self.incoming = IncomingReply(batch.registry)
+        self._batch, self._context = batch, copy_context()
+        self._lock = threading.Lock()
+        self._runs: dict[PartialCall, CallRun] = {}
+        self._seconds: float | None = None  # when the stream was over
+        self._is_closed = False
 
-    def read(self) -> None:
-        try:
-            for chunk in self.stream:
-                with self.lock:
-                    if self.closed:
-                        return
-                    self._take(as_sent(chunk))
-            cut = None if self.deltas and self.deltas.finished else "it ended before the reply did"
-        except BaseException as error:
-            cut = explain(error)
-        with self.lock:
-            if not self.closed:
-                self.cut = cut
-                self.seconds = perf_counter() - self.batch.began
-                self.batch.end()
+    def take(self, chunk: Any) -> bool:
+        """Start the calls that a chunk completes; False when nobody waits any more."""
+        with self._lock:
+            if not self._is_closed:
+                self._start(self.incoming.take(chunk))
+            return not self._is_closed
 
-    def _take(self, chunk: Any) -> None:
-        if self.deltas is None:
-            self.deltas = self._format_of(chunk)
-        for part in self.deltas.feed(chunk):
-            if part not in self.ids:
-                self.ids[part] = new_id(part.id, self.ids.values())
-            if part.whole and part not in self.runs and self._may_start(part):
-                self.runs[part] = self.batch.add(self._call(part), self.context)
+    def end(self, broken: str | None = None) -> None:
+        """Start the rest, for nothing more comes; ``broken`` says why, if that is too early."""
+        with self._lock:
+            if self._is_closed or self._seconds is not None:
+                return
+            self._seconds = perf_counter() - self._batch.began
+            try:
+                self._start(self.incoming.end(broken))
+            finally:
+                self._batch.end()
 
-    def _format_of(self, chunk: Any) -> ChatDeltas | AnthropicEvents:
-        if isinstance(chunk, dict) and ("choices" in chunk or "error" in chunk):
-            return ChatDeltas()
-        if isinstance(chunk, dict) and "type" in chunk:
-            return AnthropicEvents()
-        self.misuse = ValueError(
-            f"{quote(chunk)} is no chunk of Chat Completions and no event of Anthropic's; "
-            "give what client.chat.completions.create(stream=True, …) gives"
-        )
-        raise self.misuse
-
-    def _may_start(self, part: Part) -> bool:
-        registry = self.batch.registry
-        waits = part.name in registry and not registry[part.name].idempotent
-        return self.deltas.finished or not waits
-
-    def _call(self, part: Part) -> ToolCall:
-        arguments, problem = read_arguments(part.text)
-        return ToolCall(self.ids[part], part.name, arguments, problem, part.id)
+    def _start(self, calls: list[PartialCall]) -> None:
+        for call in calls:
+            self._runs[call] = self._batch.add(self.incoming.tool_call(call), self._context)
 
     def close(self) -> None:
-        """Read no further, and let go of the connection."""
-        with self.lock:
-            if not self.closed and self.batch.expecting:
-                self.seconds = perf_counter() - self.batch.began
-            self.closed = True
-        hang_up = getattr(self.stream, "close", None)
-        if self.cut and hang_up:
-            THREADS.submit(hang_up)  # it may wait for the very read that stalls
+        """Read no further."""
+        with self._lock:
+            self._is_closed = True
+            if self._seconds is None:
+                self._seconds = perf_counter() - self._batch.began
+                self.incoming.end("it stalled past the timeout")
 
     def reply(self) -> StreamedReply:
-        if self.misuse:
-            raise self.misuse
-        parts = self.deltas.parts if self.deltas else []
-        results = [self._result(part) for part in parts]
-        message = {"role": "assistant", "content": ""}
-        if self.deltas:
-            message = assistant_message(self.deltas.reply(), [result.call for result in results])
-        return StreamedReply(results, message, self.cut, self.seconds)
+        """What came of it all, once the batch is over and the reader closed."""
+        incoming = self.incoming
+        if incoming.misuse:
+            raise incoming.misuse
+        results = [self._result(call) for call in incoming.calls]
+        return StreamedReply(results, incoming.message(), incoming.cut, self._seconds or 0.0)
 
-    def _result(self, part: Part) -> ToolResult:
-        run, now = self.runs.get(part), perf_counter() - self.batch.began
-        call = self._call(part)
-        if run is not None and run.call.arguments == call.arguments:
-            return run.result
-        if run is not None:
-            error = f"it ran with {run.call.arguments!r}, and then its arguments went on"
-            return ToolResult(call, False, error=f"{error}; check what it did", finished=now)
-        error = f"not started: the reply was cut off ({self.cut}); ask for it again if needed"
+    def _result(self, partial: PartialCall) -> ToolResult:
+        run = self._runs.get(partial)
+        result = run.result if run else None
+        if result and not self.incoming.has_gone_on(partial):
+            return result
+        call, now = self.incoming.last_form(partial), perf_counter() - self._batch.began
+        error = self.incoming.error(partial, has_run=bool(result and result.attempts))
         return ToolResult(call, False, error=error, submitted=now, finished=now)

@@ -18,7 +18,7 @@ from ptc.provider import ScriptedProvider, call
 from ptc.provider.refusals import check_request
 from ptc.stream import execute_stream
 from ptc.tools import CityTools
-from ptc.wire.deltas import JsonEnd
+from ptc.wire.deltas import JsonScanner
 
 PATIENCE = int(os.environ.get("PTC_PATIENCE", 10))
 
@@ -373,7 +373,7 @@ def test_an_exception_in_on_result_comes_through_and_hangs_up(registry):
 
 
 def test_what_is_no_stream_raises(registry):
-    with pytest.raises(ValueError, match="no chunk of Chat Completions"):
+    with pytest.raises(ValueError, match="is not a chunk of a stream"):
         execute_stream(["words"], registry)
     with pytest.raises(ValueError, match="max_workers=0"):
         execute_stream([], registry, 0)
@@ -398,11 +398,11 @@ def test_other_executors_and_retries_work_too(registry):
 
 @given(st.dictionaries(st.text(max_size=3), VALUES, max_size=3), st.data())
 def test_the_end_of_an_object_is_seen_at_its_last_character(value, data):
-    text, scan = json.dumps(value), JsonEnd()
+    text, scan = json.dumps(value), JsonScanner()
     for piece in pieces(data, text[:-1]):
         scan.feed(piece)
-        assert not scan.whole
+        assert not scan.is_complete
     scan.feed(text[-1])
-    assert scan.whole
+    assert scan.is_complete
     scan.feed(" \n")
-    assert scan.whole
+    assert scan.is_complete

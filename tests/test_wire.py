@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import re
 import warnings
 from collections.abc import Iterable
 from functools import cache
@@ -10,10 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import anthropic.types
+import botocore.session
 import ollama
 import openai.types.chat
 import openai.types.responses
 import pytest
+from botocore.validate import ParamValidator
 from google.genai import types as genai
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -149,6 +152,29 @@ REPLIES: dict[str, dict] = {
         },
     },
 }
+REPLIES["bedrock"] = {
+    "output": {
+        "message": {
+            "role": "assistant",
+            "content": [
+                {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "EqQB+/=="}}},
+                {"text": "Let me look."},
+                {
+                    "toolUse": {
+                        "toolUseId": "srv_1",
+                        "name": "web_search",
+                        "input": {"query": "q"},
+                        "type": "server_tool_use",
+                    }
+                },
+                *({"toolUse": {"toolUseId": i, "name": n, "input": a}} for i, n, a in TRIPLES),
+            ],
+        }
+    },
+    "stopReason": "tool_use",
+    "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+    "metrics": {"latencyMs": 1},
+}
 REPLIES["gemini"]["candidates"][0]["content"]["parts"][2]["thoughtSignature"] = SIGNATURE
 
 RESPONSE_TYPES: dict[str, Any] = {
@@ -165,12 +191,40 @@ REQUEST_TYPES: dict[str, Any] = {
     "gemini": genai.Content,
     "ollama": ollama.Message,
 }
+
+
+class BedrockShape:
+    """A shape of Bedrock's own service model, which has no types; boto3 gives plain dicts."""
+
+    def __init__(self, operation: str, *path: str, output: bool = False) -> None:
+        self.operation, self.path, self.output = operation, path, output
+
+    def checked(self, value: Any) -> Any:
+        shape = converse(self.operation, self.output)
+        for name in self.path:
+            shape = shape.member if name == "member" else shape.members[name]
+        report = ParamValidator().validate(value, shape)
+        assert not report.has_errors(), report.generate_report()
+        return value
+
+    model_validate = checked
+
+
+def converse(operation: str, output: bool) -> Any:
+    model = botocore.session.get_session().get_service_model("bedrock-runtime")
+    made = model.operation_model(operation)
+    return made.output_shape if output else made.input_shape
+
+
+REQUEST_TYPES["bedrock"] = BedrockShape("Converse", "messages", "member")
+RESPONSE_TYPES["bedrock"] = BedrockShape("Converse", output=True)
 TOOL_TYPES: dict[str, Any] = {
     "openai": openai.types.chat.ChatCompletionToolParam,
     "openai-responses": openai.types.responses.FunctionToolParam,
     "anthropic": anthropic.types.ToolParam,
     "gemini": genai.Tool,
     "ollama": ollama.Tool,
+    "bedrock": BedrockShape("Converse", "toolConfig", "tools", "member"),
 }
 SENT = {  # the model's own message in each of the replies
     "openai": REPLIES["openai"]["choices"][0]["message"],
@@ -178,9 +232,10 @@ SENT = {  # the model's own message in each of the replies
     "anthropic": {"role": "assistant", "content": REPLIES["anthropic"]["content"]},
     "gemini": REPLIES["gemini"]["candidates"][0]["content"],
     "ollama": REPLIES["ollama"]["message"],
+    "bedrock": REPLIES["bedrock"]["output"]["message"],
 }
-WITH_IDS = ["openai", "openai-responses", "anthropic", "gemini"]
-STRICT = ["openai", "openai-responses", "anthropic"]
+WITH_IDS = ["openai", "openai-responses", "anthropic", "bedrock", "gemini"]
+STRICT = ["openai", "openai-responses", "anthropic", "bedrock"]
 every_wire = pytest.mark.parametrize("wire", list(WIRES))
 both_forms = pytest.mark.parametrize("form", ["dict", "object"])
 
@@ -195,6 +250,8 @@ adapter = cache(TypeAdapter)  # kept: a lazy field is validated by the adapter t
 
 def accepted(wire: str, message: Any, types: dict[str, Any] = REQUEST_TYPES) -> Any:
     """The message as the provider's request type reads it; raises where it would not."""
+    if wire == "bedrock":
+        return types[wire].checked(message)
     return walked(adapter(types[wire]).validate_python(message))
 
 
@@ -229,12 +286,14 @@ def chat_call(call_id: Any = "a", arguments: Any = "{}", name: Any = "f") -> dic
 
 def wrapped(wire: str, entries: list) -> dict:
     """A reply of that format with these entries where its calls stand."""
+    blocks = [{"toolUse": entry} for entry in entries] or [{"text": "hm"}]
     return {
         "openai": {"choices": [{"message": {"tool_calls": entries}}]},
         "ollama": {"message": {"tool_calls": entries}},
         "chapter": {"message": [{"tool_calls": entries}]},
         "gemini": {"candidates": [{"content": {"parts": [{"functionCall": e} for e in entries]}}]},
         "anthropic": {"content": [{**e, "type": "tool_use"} for e in entries if type(e) is dict]},
+        "bedrock": {"output": {"message": {"role": "assistant", "content": blocks}}},
         "openai-responses": {
             "output": [{**e, "type": "function_call"} for e in entries if type(e) is dict]
         },
@@ -282,11 +341,15 @@ def test_an_object_made_of_a_broken_reply_is_read_like_its_dict(wire):
     if wire == "openai":
         own = data["choices"][0]["message"]["tool_calls"]
         own[1:] = [{"id": None, "function": {"name": "f", "arguments": None}}, 5]
+    elif wire == "bedrock":
+        own = data["output"]["message"]["content"]
+        own[4:] = [{"toolUse": {"toolUseId": None, "name": 7, "input": "{"}}, {"toolUse": 5}]
     elif wire == "anthropic":
         data["content"][4:] = [{"type": "tool_use", "id": None, "name": 7, "input": "{"}]
     else:
         data["output"][3:] = [{"type": "function_call", "name": "f", "arguments": {"x": 1}}]
-    made = RESPONSE_TYPES[wire].construct(**copy.deepcopy(data))
+    make = dict if wire == "bedrock" else RESPONSE_TYPES[wire].construct
+    made = make(**copy.deepcopy(data))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         calls, same = extract_parallel_calls(data), extract_parallel_calls(made)
@@ -328,6 +391,15 @@ def test_the_answers_are_the_providers(wire, form):
         assert [(b["type"], b["tool_use_id"], b["content"]) for b in read[0]["content"]] == [
             ("tool_result", i, content) for i, content in zip(IDS, contents, strict=True)
         ]
+    elif wire == "bedrock":
+        assert [m["role"] for m in read] == ["user"]
+        answers = [block["toolResult"] for block in read[0]["content"]]
+        assert [(a["toolUseId"], a["status"], a["content"]) for a in answers] == [
+            (i, status, [{"text": content}])
+            for i, status, content in zip(
+                IDS, ["success", "error", "success"], contents, strict=True
+            )
+        ]
     elif wire == "gemini":
         assert [m["role"] for m in read] == ["user"]
         answers = [part["functionResponse"] for part in read[0]["parts"]]
@@ -355,8 +427,13 @@ def test_the_tools_are_the_providers(wire):
         "openai-responses": lambda: [(t["type"], t) for t in described],
         "anthropic": lambda: [("function", t) for t in described],
         "gemini": lambda: [("function", t) for t in described[0]["functionDeclarations"]],
+        "bedrock": lambda: [
+            ("function", {"description": ""} | t["toolSpec"] | t["toolSpec"]["inputSchema"])
+            for t in described
+        ],
     }[wire]()
-    key = {"anthropic": "input_schema", "gemini": "parametersJsonSchema"}.get(wire, "parameters")
+    keys = {"anthropic": "input_schema", "gemini": "parametersJsonSchema", "bedrock": "json"}
+    key = keys.get(wire, "parameters")
     assert [(kind, t["name"], t["description"], t[key]) for kind, t in entries] == [
         ("function", "f", "What f does.", schema),
         ("function", "g", "", schema),
@@ -477,7 +554,7 @@ def test_a_missing_id_is_no_fault_where_the_wire_has_none(wire):
     before = copy.deepcopy(reply)
     calls = extract_parallel_calls(reply)
     assert [call.sent_id for call in calls] == ["x", "x", None]
-    assert [call.id for call in calls][:2] == ["x", "x-2"]
+    assert calls[0].id == "x" and len({call.id for call in calls}) == 3
     assistant_message(reply, calls)
     assert reply == before
 
@@ -543,6 +620,8 @@ def test_a_reply_in_words_has_no_calls(wire, form):
         data["candidates"][0]["content"]["parts"] = [{"text": "Hello."}]
     elif wire == "ollama":
         del data["message"]["tool_calls"]
+    elif wire == "bedrock":
+        del data["output"]["message"]["content"][2:]
     else:
         key = "output" if wire == "openai-responses" else "content"
         data[key] = data[key][:2]
@@ -611,7 +690,7 @@ def test_a_refusal_says_briefly_what_came():
 
 
 def test_no_results_give_no_message():
-    assert [format_parallel_results([], wire) for wire in WIRES] == [[]] * 5
+    assert [format_parallel_results([], wire) for wire in WIRES] == [[]] * 6
 
 
 @pytest.mark.parametrize("wire", ["opneai", "", "chapter", None, ["openai"]])
@@ -640,7 +719,6 @@ def test_secrets_never_reach_a_message(monkeypatch):
         ("not JSON", "not JSON"),
         ("[1, 2]", "[1, 2]"),
         ('"text"', '"text"'),
-        ("null", "null"),
         ('{"x": NaN}', "NaN"),
         ('{"x": -Infinity}', "Infinity"),
         ('{"x": ' + "[" * 100_000, "nested too deeply"),
@@ -664,7 +742,7 @@ def test_broken_arguments_are_one_calls_problem(arguments, says):
     assert len(broken.problem) < 600
 
 
-@pytest.mark.parametrize("arguments", ["", "  \n", None, "{}", {}])
+@pytest.mark.parametrize("arguments", ["", "  \n", None, "null", " null ", "{}", {}])
 def test_empty_arguments_mean_none(arguments):
     assert extract_parallel_calls(chat(chat_call("a", arguments))) == [ToolCall("a", "f", {})]
 
@@ -702,13 +780,35 @@ def ids_of(*sent: Any) -> list[str]:
     return [call.id for call in extract_parallel_calls(chat(*map(chat_call, sent)))]
 
 
-def test_an_id_used_twice_is_numbered():
-    """The first use keeps it, the second gets -2; never an id that another call has."""
-    assert ids_of("a", "a", "b", "a") == ["a", "a-2", "b", "a-3"]
-    assert ids_of("a", "a", "a-2") == ["a", "a-3", "a-2"]
-    assert ids_of("a-2", "a", "a", "a-2") == ["a-2", "a", "a-3", "a-2-2"]
-    calls = extract_parallel_calls(chat(chat_call("a"), chat_call("a")))
-    assert [call.sent_id for call in calls] == ["a", "a"]
+NINE = re.compile("[a-zA-Z0-9]{9}")
+
+
+@pytest.mark.parametrize("sent", ["a", "call_" + "x" * 35, "Ab3dEf6hI"])
+def test_an_id_used_twice_is_new_from_its_second_use_on(sent):
+    """Nine letters and digits, which every provider takes; what was sent can still be read."""
+    calls = extract_parallel_calls(
+        chat(*(chat_call(i, f'{{"x": {n}}}') for n, i in enumerate([sent, sent, "b", sent])))
+    )
+    first, second, other, third = (call.id for call in calls)
+    assert (first, other) == (sent, "b")
+    assert NINE.fullmatch(second) and NINE.fullmatch(third) and second != third
+    assert [call.sent_id for call in calls] == [sent, sent, "b", sent]
+    assert [call.problem for call in calls] == [None] * 4
+
+
+@pytest.mark.parametrize("wire", ["openai", "anthropic", "openai-responses", "gemini"])
+def test_a_call_that_a_reply_repeats_is_not_run_twice(wire):
+    """Same id, name and arguments; with another id, or none at all, it is wanted twice."""
+    key = {"openai-responses": "call_id"}.get(wire, "id")
+    bodies = [
+        {key: i, "name": "f", "arguments": "{}", "input": {}} for i in ("a", "a", "b", "", "")
+    ]
+    if wire == "openai":
+        bodies = [chat_call(i) for i in ("a", "a", "b", "", "")]
+    calls = extract_parallel_calls(wrapped(wire, bodies))
+    assert [call.problem is None for call in calls] == [True, False, True, True, True]
+    assert "its answer is there" in calls[1].problem
+    assert len({call.id for call in calls}) == 5
 
 
 @pytest.mark.parametrize("sent", [None, "", 7, ["a"], {}])
@@ -718,7 +818,7 @@ def test_a_missing_id_is_a_new_one_in_every_reply(sent):
     calls = extract_parallel_calls(reply) + extract_parallel_calls(reply)
     assert [call.sent_id for call in calls] == [None, None, "a"] * 2
     assert len({call.id for call in calls}) == 5
-    assert all(1 <= len(call.id) <= 40 for call in calls)  # OpenAI's longest
+    assert all(NINE.fullmatch(call.id) for call in calls if call.sent_id is None)
 
 
 # --- The history ---
@@ -727,11 +827,12 @@ def test_a_missing_id_is_a_new_one_in_every_reply(sent):
 @pytest.mark.parametrize("wire", [*STRICT, "chapter"])
 def test_ids_are_mended_alone_and_on_a_copy(wire):
     """Missing and doubled ids become the calls'; one warning names them; the reply stays."""
-    key = {"openai-responses": "call_id"}.get(wire, "id")
-    arguments = {"input": {"x": 1}} if wire == "anthropic" else {"arguments": '{"x": 1}'}
+    key = {"openai-responses": "call_id", "bedrock": "toolUseId"}.get(wire, "id")
+    is_object = wire in ("anthropic", "bedrock")
+    arguments = {"input": {"x": 1}} if is_object else {"arguments": '{"x": 1}'}
     inside = {"name": "f"} | arguments
     chat = {"type": "function", "function": inside}
-    bodies = [inside if wire in ("anthropic", "openai-responses") else chat] * 4
+    bodies = [chat if wire in ("openai", "chapter") else inside] * 4
     entries = [{**b, key: i} for b, i in zip(bodies, ["a", "a", "", None], strict=True)]
     del entries[3][key]
     reply = wrapped(wire, entries)
@@ -752,7 +853,7 @@ def test_ids_are_mended_alone_and_on_a_copy(wire):
 @pytest.mark.parametrize("wire", STRICT)
 def test_answers_and_history_agree_on_mended_ids(wire):
     """Each answer has the id that its call has in the history, whatever the model sent."""
-    key = "call_id" if wire == "openai-responses" else "id"
+    key = {"openai-responses": "call_id", "bedrock": "toolUseId"}.get(wire, "id")
     bodies = [{key: i, "name": "f", "arguments": "{}", "input": {}} for i in ("a", "a", None)]
     if wire == "openai":
         bodies = [chat_call(i) for i in ("a", "a", None)]
@@ -765,6 +866,9 @@ def test_answers_and_history_agree_on_mended_ids(wire):
         asked, given = history["tool_calls"], [m["tool_call_id"] for m in answers]
     elif wire == "anthropic":
         asked, given = history["content"], [b["tool_use_id"] for b in answers[0]["content"]]
+    elif wire == "bedrock":
+        asked = [block["toolUse"] for block in history["content"]]
+        given = [block["toolResult"]["toolUseId"] for block in answers[0]["content"]]
     else:
         asked, given = history, [item["call_id"] for item in answers]
     assert [call[key] for call in asked] == given
@@ -774,9 +878,10 @@ def test_answers_and_history_agree_on_mended_ids(wire):
 def test_one_object_in_two_places_gets_two_ids():
     entry = chat_call("a")
     reply = chat(entry, entry)
-    with pytest.warns(UserWarning, match="id of a-2"):
-        message = assistant_message(reply, extract_parallel_calls(reply))
-    assert [each["id"] for each in message["tool_calls"]] == ["a", "a-2"]
+    calls = extract_parallel_calls(reply)
+    with pytest.warns(UserWarning, match=f"id of {calls[1].id}"):
+        message = assistant_message(reply, calls)
+    assert [each["id"] for each in message["tool_calls"]] == ["a", calls[1].id]
     assert entry["id"] == "a"
 
 
@@ -894,8 +999,9 @@ def test_each_entry_is_one_call_whatever_it_is(wire, entries, place):
         "anthropic": {"id": "ok", "name": "f", "input": {"x": 1}},
         "openai-responses": {"call_id": "ok", "name": "f", "arguments": '{"x": 1}'},
         "ollama": {"id": "ok", "function": {"name": "f", "arguments": {"x": 1}}},
+        "bedrock": {"toolUseId": "ok", "name": "f", "input": {"x": 1}},
     }.get(wire, chat_call("ok", '{"x": 1}'))
-    if wire == "gemini":
+    if wire in ("gemini", "bedrock"):
         entries = [entry for entry in entries if entry is not None]
     if wire in ("anthropic", "openai-responses"):
         entries = [entry for entry in entries if isinstance(entry, dict)]
@@ -910,7 +1016,7 @@ def test_each_entry_is_one_call_whatever_it_is(wire, entries, place):
         warnings.simplefilter("ignore")
         message = assistant_message(reply, calls)
     answers = format_parallel_results(answered(calls), "openai" if wire == "chapter" else wire)
-    assert len(answers) == (1 if wire in ("anthropic", "gemini") else len(calls))
+    assert len(answers) == (1 if wire in ("anthropic", "bedrock", "gemini") else len(calls))
     assert repr(reply) == before
     if wire == "openai" and all(map(no_custom_call, entries)):
         asked = [{"role": "user", "content": "?"}, message | {"role": "assistant", "content": None}]

@@ -1,78 +1,97 @@
-"""From a provider's reply to tool calls, and from tool results to the messages that answer it."""
+"""From a provider's reply to tool calls, and from tool results to the messages that answer it.
+
+``formats`` has a class for each provider, ``reading`` what all replies share, ``mending`` what a
+provider would refuse, ``deltas`` and ``events`` replies that stream in. Notebooks 01 and 05 build
+this by hand.
+"""
 
 import warnings
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from ..calls import ToolCall, ToolResult
 from ..text import secrets
-from .formats import _SHAPES, WIRES, WireFormat
-from .mending import faults
-from .reading import as_sent, quote, read_call, text_at, unique
+from .formats import format_named, read_reply
+from .mending import mend
+from .reading import CallMaker, UnreadableReplyError, cut_problem, text_at
+
+__all__ = [
+    "UnreadableReplyError",
+    "assistant_message",
+    "describe_tools",
+    "extract_parallel_calls",
+    "format_parallel_results",
+]
 
 
 def extract_parallel_calls(response: Any) -> list[ToolCall]:
     """The tool calls of a model's whole reply (a dict, or an SDK's object), in request order.
 
-    One that can't be run as it came has a ``problem``. Raises ValueError at an unknown shape.
+    >>> extract_parallel_calls(client.chat.completions.create(model=…, messages=…, tools=…))
+    [ToolCall(id='call_1', name='get_time', arguments={'city': 'Paris'}, …)]
+
+    A call that can't be run as it came has a ``problem``. So has the last call of a reply that its
+    provider cut, all of whose calls say why in ``cut``. Two calls with one id are two calls, and
+    the second gets a new id; but where name and arguments are the same too, the reply repeats
+    itself, and the second has a ``problem``: what was asked once must not be paid for twice.
+
+    Raises:
+        UnreadableReplyError: (a ValueError) the reply is broken, empty or of no known shape. ``[]``
+            always means that the model asks for nothing.
     """
-    wire, message = _opened(response)
-    entries = [holder[place] for holder, place in wire.calls(message)]
-    ids = [text_at(entry, wire.keys[0]) for entry in entries]
-    made = zip(unique(ids), entries, ids, strict=True)
-    return [ToolCall(new, *read_call(entry, wire), sent) for new, entry, sent in made]
-
-
-def _opened(response: Any) -> tuple[WireFormat, Any]:
-    """A reply's wire format, and the model's own message in it."""
-    reply = as_sent(response)
-    whole = isinstance(reply, dict) and "tool_calls" not in reply  # there: a message taken out
-    signs = [(w, *sign) for w in _SHAPES.values() for sign in w.signs.items() if whole]
-    fits = [wire for wire, key, kind in signs if isinstance(reply.get(key), kind)]
-    if len(set(map(id, fits))) != 1 or reply.get("object") == "chat.completion.chunk":
-        came = quote(list(reply) if isinstance(reply, dict) else type(reply).__name__)
-        known = "; ".join(f"{name} ({', '.join(w.signs)})" for name, w in _SHAPES.items())
-        raise ValueError(f"no whole reply: {came}; known shapes: {known}")
-    return fits[0], fits[0].message(reply)
-
-
-def _named(wire: str) -> WireFormat:
-    if wire not in list(WIRES):
-        raise ValueError(f"no wire format named {wire!r}; known: {list(WIRES)}")
-    return WIRES[wire]
-
-
-def format_parallel_results(results: Iterable[ToolResult], wire: str = "openai") -> list[dict]:
-    """The messages that answer a batch, in request order; no results gives ``[]``."""
-    form, hidden = _named(wire), secrets()
-    answers = [form.answer(r.call, r.content_hiding(hidden), r.success) for r in results]
-    return form.turn(answers) if answers else []
-
-
-def describe_tools(tools: Iterable[Any], wire: str) -> list[dict]:
-    """A provider's ``tools=`` list, of objects with ``name``, ``description`` and ``schema``."""
-    form = _named(wire)
-    described = [form.tool(tool) for tool in tools]
-    return form.tools(described) if described else []
+    form, message, cut = read_reply(response)
+    maker = CallMaker()
+    entries = [slot.entry for slot in form.slots(message)]
+    calls = [maker.make(form.read_call(entry), text_at(entry, form.id_key)) for entry in entries]
+    if cut and calls:
+        calls = [replace(call, cut=cut) for call in calls]
+        calls[-1] = replace(calls[-1], problem=cut_problem(cut, calls[-1].problem))
+    return calls
 
 
 def assistant_message(response: Any, calls: Sequence[ToolCall]) -> dict | list:
     """The model's own message, which the history needs before the results of its ``calls``.
 
+    >>> messages.append(assistant_message(response, calls))
+
     Untouched but for what makes every later request fail: an id missing or doubled, arguments
-    that are no JSON object, no name. These are mended on a copy, and a UserWarning says which.
+    that are not a JSON object, no name. These are mended on a copy, and a UserWarning says which.
+
+    Raises:
+        UnreadableReplyError: (a ValueError) as in :func:`extract_parallel_calls`.
+        ValueError: the calls are not those of the reply.
     """
-    wire, message = _opened(response)
-    if not message or len(wire.calls(message)) != len(calls):
+    form, message, _ = read_reply(response)
+    if not message or len(form.slots(message)) != len(calls):
         raise ValueError(f"these {len(calls)} calls are not those of the reply's message")
-    if any(faults(message, calls, wire)):
-        message = deepcopy(message)  # the response stays as it came
-        for holder, place in wire.calls(message):
-            holder[place] = deepcopy(holder[place])  # one object may stand in two places
-        found = list(faults(message, calls, wire))
-        for part, key, value, _ in found:
-            part[key] = value
-        mended = ", ".join(f"{key} of {call_id}" for _, key, _, call_id in found)
-        warnings.warn(f"mended in the model's message: {mended}", stacklevel=2)
+    message, changes = mend(message, calls, form)
+    if changes:
+        warnings.warn(f"mended in the model's message: {', '.join(changes)}", stacklevel=2)
     return message
+
+
+def format_parallel_results(results: Iterable[ToolResult], wire: str = "openai") -> list[dict]:
+    """The messages that answer a batch, in request order; no results gives ``[]``.
+
+    >>> format_parallel_results(results)
+    [{'role': 'tool', 'tool_call_id': 'call_1', 'content': '"14:05"'}]
+
+    Raises ValueError at an unknown wire format.
+    """
+    form, hidden = format_named(wire), secrets()
+    answers = [form.answer(r.call, r.content_hiding(hidden), r.success) for r in results]
+    return form.turn(answers) if answers else []
+
+
+def describe_tools(tools: Iterable[Any], wire: str) -> list[dict]:
+    """A provider's ``tools=`` list, of objects with ``name``, ``description`` and ``schema``.
+
+    >>> describe_tools([registry["get_time"]], "anthropic")
+    [{'name': 'get_time', 'description': 'The time.', 'input_schema': {'type': 'object', …}}]
+
+    The schemas are copies. Raises ValueError at an unknown wire format.
+    """
+    form = format_named(wire)
+    described = [form.tool(tool) for tool in tools]
+    return form.tools(described) if described else []

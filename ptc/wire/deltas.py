@@ -1,21 +1,35 @@
-"""A streamed reply put together again: which calls are whole already, and the message in the end.
+"""A streamed reply put together again, from Chat Completions chunks.
 
 Providers send less than they promise: an index may be missing, repeated or always 0, an id may
-come once or with each delta, a name in pieces, and a whole call in one chunk.
+come once or with each delta, a name in pieces or with each delta, arguments after an empty object,
+and a whole call in one chunk. ``events`` does the same for the other providers' streams.
 """
 
 import json
+from bisect import insort
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
-from .reading import quote, read_arguments
+from .reading import (
+    CallBody,
+    UnreadableReplyError,
+    cut_by,
+    dict_at,
+    excerpt,
+    list_at,
+    read_arguments,
+    string_at,
+    text_at,
+)
 
 
-class JsonEnd:
+class JsonScanner:
     """Sees where a JSON object or list ends, in pieces; each character is looked at once."""
 
     def __init__(self) -> None:
-        self.whole = False
+        self.is_complete = False
         self._depth = 0
         self._in_string = self._escaped = False
 
@@ -27,12 +41,12 @@ class JsonEnd:
                 self._in_string = True
             elif character in "{[":
                 self._depth += 1
-                self.whole = False
+                self.is_complete = False
             elif character in "}]":
                 self._depth -= 1
-                self.whole = self._depth == 0
+                self.is_complete = self._depth == 0
             elif not character.isspace():
-                self.whole = False
+                self.is_complete = False
 
     def _string(self, character: str) -> None:
         if self._escaped:
@@ -44,16 +58,17 @@ class JsonEnd:
 
 
 @dataclass(eq=False)
-class Part:
-    """One tool call as far as it has come. ``ended``: its provider said that it is complete."""
+class PartialCall:
+    """One tool call as far as it has come. Calls are ordered by ``index``."""
 
     index: int
     id: str | None = None
     name: str = ""
     pieces: list[str] = field(default_factory=list)
     other: dict[str, Any] = field(default_factory=dict)
-    ended: bool = False
-    scan: JsonEnd = field(default_factory=JsonEnd)
+    scanner: JsonScanner = field(default_factory=JsonScanner)
+    was_named_again: bool = False
+    has_gone_on: bool = False  # after the end of its arguments
 
     @property
     def text(self) -> str:
@@ -61,153 +76,195 @@ class Part:
         return "".join(self.pieces)
 
     @property
-    def whole(self) -> bool:
-        """Are its arguments complete? Not known of empty ones before their call has ended."""
-        return self.ended or self.scan.whole
+    def is_complete(self) -> bool:
+        """Are its arguments complete? Empty ones never are, before the stream ends."""
+        return self.scanner.is_complete
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.text.strip()
+
+    @property
+    def may_be_placeholder(self) -> bool:
+        """Some send ``{}`` or ``null`` first, and then the arguments."""
+        return len(self.pieces) <= 2 and self.text.strip() in ("{}", "null")
+
+    @property
+    def body(self) -> CallBody:
+        """What it asks for, as of now."""
+        if self.name:
+            return CallBody(self.name, *read_arguments(self.text))
+        problem = f"no function is named beside {excerpt(self.text)}; send its name and arguments"
+        return CallBody("", {}, problem)
 
     def add(self, piece: str) -> None:
+        """Take one more piece of the arguments."""
+        if piece.strip() and not self.has_gone_on and self._is_at_an_end(piece):
+            if piece == self.text:
+                return  # some send all of it once more
+            if self.may_be_placeholder:
+                self.pieces, self.scanner = [], JsonScanner()
+            else:
+                self.has_gone_on = True
         self.pieces.append(piece)
-        self.scan.feed(piece)
+        self.scanner.feed(piece)
+
+    def _is_at_an_end(self, piece: str) -> bool:
+        return self.is_complete or (piece.lstrip().startswith("{") and self.may_be_placeholder)
+
+    def put(self, arguments: Any) -> None:
+        """Take all of the arguments, where a provider sends them once more at the end."""
+        text = as_text(arguments)
+        is_better = not self.is_blank and text.strip() == "{}"  # what came in pieces
+        if text.strip() and text != self.text and not is_better:
+            self.pieces, self.scanner = [], JsonScanner()
+            self.add(text)
+
+
+def as_text(arguments: Any) -> str:
+    """Arguments, or a piece of them, as text; some send the object itself."""
+    if arguments is None or isinstance(arguments, str):
+        return arguments or ""
+    if isinstance(arguments, dict | list):
+        return json.dumps(arguments, ensure_ascii=False)
+    raise UnreadableReplyError(f"arguments that are neither text nor an object: {arguments!r:.200}")
+
+
+def index_at(data: dict[str, Any], key: str) -> int | None:
+    """The number at a key; None where there is none."""
+    index = data.get(key)
+    if isinstance(index, bool) or not isinstance(index, int | None):
+        raise UnreadableReplyError(f"broken reply: {key!r} is not a number in {excerpt(data)}")
+    return index
+
+
+class _Pieces(list[str]):
+    """One text, in the pieces in which it came."""
 
 
 class ChatDeltas:
-    """Chat Completions chunks, as the wire has them. ``parts`` are in the order of the calls."""
+    """Chat Completions chunks. ``calls`` are in request order.
 
-    def __init__(self) -> None:
-        self.finished = False
+    ``has_ended`` says that a reason for the end has come, which isn't always in the last chunk;
+    ``cut`` is that reason where it means that the reply was cut. ``tools`` are the known names:
+    they tell two names that follow each other from two pieces of one.
+    """
+
+    def __init__(self, tools: Collection[str] = ()) -> None:
+        self.calls: list[PartialCall] = []
+        self.has_ended = False
+        self.cut: str | None = None
+        self._tools = tools
         self._fields: dict[str, Any] = {}
-        self._parts: list[Part] = []
-        self._at: dict[Any, Part] = {}
+        self._at_index: dict[int, PartialCall] = {}
+        self._by_id: dict[str, PartialCall] = {}
+        self._latest: PartialCall | None = None
 
-    @property
-    def parts(self) -> list[Part]:
-        return sorted(self._parts, key=lambda part: part.index)
-
-    def feed(self, chunk: dict[str, Any]) -> list[Part]:
+    def feed(self, chunk: Any) -> list[PartialCall]:
         """The calls that a chunk brought news of. Only its first choice counts."""
+        choices = list_at(chunk, "choices")
         if chunk.get("error"):
-            raise ConnectionError(f"the provider broke off: {quote(chunk['error'])}")
-        news: list[Part] = []
-        for choice in chunk.get("choices") or []:
-            if choice.get("index", 0) == 0:
-                news += self._delta(choice.get("delta") or {})
-                if choice.get("finish_reason"):
-                    news = self._finish()
-        return news
+            raise ConnectionError(f"the provider broke off: {excerpt(chunk['error'])}")
+        return [call for choice in choices for call in self._choice(choice)]
 
-    def _finish(self) -> list[Part]:
-        self.finished = True
-        for part in self._parts:
-            part.ended = True
-        return self.parts
-
-    def _delta(self, delta: dict[str, Any]) -> list[Part]:
-        self._add_fields({key: value for key, value in delta.items() if key != "tool_calls"})
-        return [self._call(call) for call in delta.get("tool_calls") or []]
-
-    def _add_fields(self, delta: dict[str, Any]) -> None:
+    def _choice(self, choice: Any) -> list[PartialCall]:
+        delta = dict_at(choice, "delta")
+        if choice.get("index") not in (0, None):
+            return []
+        if end := choice.get("finish_reason"):
+            self.has_ended = True
+            self.cut = self.cut or cut_by("finish_reason", end)
         for key, value in delta.items():
-            known = self._fields.get(key)
-            grows = isinstance(value, str | list) and isinstance(known, type(value))
-            if grows and key != "role":
-                self._fields[key] = known + value
-            elif value is not None or key not in self._fields:
-                self._fields[key] = value
+            if key not in ("role", "tool_calls"):
+                self._add_field(key, value)
+        return [self._call(call) for call in list_at(delta, "tool_calls")]
 
-    def _call(self, delta: dict[str, Any]) -> Part:
-        function = delta.get("function") or {}
-        part = self._part(delta, function.get("name"))
-        part.id = part.id or delta.get("id") or None
-        name = function.get("name") or ""
-        if name != part.name:  # some repeat it with each delta
-            part.name += name
-        part.other |= {k: v for k, v in delta.items() if k not in ("index", "id", "function") and v}
-        if piece := function.get("arguments"):
-            part.add(piece if isinstance(piece, str) else json.dumps(piece, ensure_ascii=False))
-        return part
+    def _add_field(self, key: str, value: Any) -> None:
+        known = self._fields.get(key)
+        if key == "content" and not isinstance(value, str | list | None):
+            raise UnreadableReplyError(f"content that is neither text nor a list: {excerpt(value)}")
+        if isinstance(value, str) and isinstance(known, _Pieces):
+            known.append(value)
+        elif isinstance(value, str):
+            self._fields[key] = _Pieces([value])
+        elif isinstance(value, list) and type(known) is list:
+            known.extend(value)
+        elif isinstance(value, list):
+            self._fields[key] = list(value)
+        elif value is not None or key not in self._fields:
+            self._fields[key] = value
 
-    def _part(self, delta: dict[str, Any], name: str | None) -> Part:
-        """The call that a delta goes on with, or a new one."""
-        id, index = delta.get("id"), delta.get("index")
-        part = self._at.get(index) if index is not None else None
+    def _call(self, delta: Any) -> PartialCall:
+        function = dict_at(delta, "function")
+        id, name = text_at(delta, "id"), string_at(function, "name")
+        piece = as_text(function.get("arguments"))
+        index = index_at(delta, "index")
+        call = self._pointed_to(id, index, name)
+        if call is None or self._begins_another(call, id, name, piece):
+            if call and not id:  # its name came with a delta of the call before
+                name = name or call.name
+            call = self._new(len(self.calls) if index is None else index)
+        if index is not None:
+            self._at_index[index] = call
+        if id:
+            call.id = call.id or id
+            self._by_id[id] = call
+        if name != call.name:  # some repeat it with each delta
+            call.name += name
+        own = ("index", "id", "function")
+        call.other |= {key: value for key, value in delta.items() if key not in own and value}
+        if piece:
+            call.add(piece)
+        self._latest = call
+        return call
+
+    def _new(self, index: int) -> PartialCall:
+        call = PartialCall(index)
+        insort(self.calls, call, key=attrgetter("index"))
+        return call
+
+    def _pointed_to(self, id: str | None, index: int | None, name: str) -> PartialCall | None:
+        """The call that a delta's id or index points to; None where it is a new one's."""
         if index is None:
-            part = next((p for p in self._parts if id and p.id == id), None)
-            part = part or (self._parts[-1] if self._parts and not id else None)
-        if part is None and not id and not name and self._parts:  # another index in the middle
-            part = self._parts[-1]
-        other_id = part is not None and id and part.id and id != part.id
-        other_id = other_id and (name or part.scan.whole)  # some send a new id with each piece
-        next_call = part is not None and not id and name and part.scan.whole
-        if part is None or other_id or next_call:
-            part = Part(len(self._parts) if index is None else index)
-            self._parts.append(part)
-        self._at[index] = part
-        return part
+            return self._by_id.get(id) if id else self._latest
+        if index in self._at_index:
+            return self._at_index[index]
+        if not id and not name:  # some change the index in the middle of a call
+            return self._latest
+        return None
+
+    def _begins_another(self, call: PartialCall, id: str | None, name: str, piece: str) -> bool:
+        """Does a delta begin a new call, though it points to one that is there already?"""
+        if id and call.id:
+            is_other = id != call.id  # some send a new id with each piece
+            return is_other and (bool(name) or call.is_complete)
+        if not name:
+            return call.was_named_again and call.is_complete and piece.lstrip().startswith("{")
+        if name == call.name and not piece.strip():
+            call.was_named_again = call.is_complete
+            return False
+        if call.is_complete:
+            return name != call.name or not (call.id and call.may_be_placeholder)
+        return name != call.name and self._are_two_names(call, name)
+
+    def _are_two_names(self, call: PartialCall, name: str) -> bool:
+        """Is a name not the next piece of a call's name, but another's?"""
+        if not call.is_blank:
+            return True
+        both = call.name + name
+        is_piece = any(known.startswith(both) for known in self._tools)
+        return call.name in self._tools and name in self._tools and not is_piece
 
     def reply(self) -> dict[str, Any]:
         """The whole reply, as it would have come unstreamed."""
-        message = {"role": "assistant", "content": None} | self._fields
-        if self._parts:
+        message: dict[str, Any] = {"role": "assistant", "content": None}
+        for key, value in self._fields.items():
+            message[key] = "".join(value) if isinstance(value, _Pieces) else value
+        if self.calls:
             message["tool_calls"] = [
-                {"id": part.id, "type": "function"}
-                | part.other
-                | {"function": {"name": part.name, "arguments": part.text}}
-                for part in self.parts
+                {"id": call.id, "type": "function"}
+                | call.other
+                | {"function": {"name": call.name, "arguments": call.text}}
+                for call in self.calls
             ]
         return {"choices": [{"message": message}]}
-
-
-_TEXTS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
-
-
-class AnthropicEvents:
-    """Anthropic's stream events; calls are ``tool_use`` blocks."""
-
-    def __init__(self) -> None:
-        self.finished = False
-        self._blocks: dict[int, dict[str, Any]] = {}
-        self._calls: dict[int, Part] = {}
-
-    @property
-    def parts(self) -> list[Part]:
-        return [self._calls[index] for index in sorted(self._calls)]
-
-    def feed(self, event: dict[str, Any]) -> list[Part]:
-        """The calls that an event brought news of; events of unknown types are passed over."""
-        kind, index = event.get("type"), event.get("index", 0)
-        if kind == "error":
-            raise ConnectionError(f"the provider broke off: {quote(event.get('error'))}")
-        if kind == "content_block_start":
-            self._start(index, dict(event["content_block"]))
-        elif kind == "content_block_delta" and index in self._blocks:
-            self._delta(index, event["delta"])
-        elif kind == "content_block_stop" and index in self._calls:
-            self._calls[index].ended = True
-        elif kind == "message_stop":
-            self.finished = True
-            return self.parts
-        return [self._calls[index]] if index in self._calls else []
-
-    def _start(self, index: int, block: dict[str, Any]) -> None:
-        self._blocks[index] = block
-        if block.get("type") == "tool_use":
-            self._calls[index] = part = Part(index, block.get("id"), block.get("name") or "")
-            if block.get("input"):
-                part.add(json.dumps(block["input"], ensure_ascii=False))
-
-    def _delta(self, index: int, delta: dict[str, Any]) -> None:
-        block, kind = self._blocks[index], delta.get("type")
-        if kind == "input_json_delta" and index in self._calls:
-            self._calls[index].add(delta.get("partial_json") or "")
-        elif kind in _TEXTS:
-            key = _TEXTS[kind]
-            block[key] = (block.get(key) or "") + delta[key]
-        elif kind == "citations_delta":
-            block["citations"] = [*(block.get("citations") or []), delta["citation"]]
-
-    def reply(self) -> dict[str, Any]:
-        """The whole reply, as it would have come unstreamed."""
-        for index, part in self._calls.items():
-            arguments, problem = read_arguments(part.text)
-            self._blocks[index]["input"] = part.text if problem else arguments
-        return {"content": [self._blocks[index] for index in sorted(self._blocks)]}

@@ -1,46 +1,79 @@
-"""What a provider would refuse in the model's own message, and what to put there."""
+"""What a provider would refuse in the model's own message, and what stands there instead."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from ..calls import ToolCall
-from ..text import to_json
-from .reading import body_of, read_arguments, text_at
+from .formats import UNNAMED, Format
+from .reading import Slot, read_arguments, text_at
 
-if TYPE_CHECKING:
-    from .formats import WireFormat
-
-UNNAMED = "unnamed"  # stands where a call has no name: providers refuse an empty one
+_LEVELS = 5  # from a list of messages down to a call's function
 
 
-def faults(message: Any, calls: Sequence[ToolCall], wire: "WireFormat") -> Iterator[tuple]:
-    """What a provider would refuse: part and key, what to put there, and the call's id."""
-    (id_key, body_key, key), as_text = wire.keys, wire.arguments is str
-    nothing = "{}" if as_text else {}
-    for (holder, place), call in zip(wire.calls(message), calls, strict=True):
-        entry, body = holder[place], body_of(holder[place], wire)
-        if not isinstance(entry, dict):
-            function = {"name": UNNAMED, key: nothing}
-            sound = {"type": "function", body_key: function} if body_key else function
-            yield holder, place, {id_key: call.id} | sound, call.id
-            continue
-        if wire.strict and entry.get(id_key) != call.id:
-            yield entry, id_key, call.id, call.id
-        kind = text_at(entry, "type")
-        if kind == "custom":
-            continue
-        if wire.typed and not kind:
-            yield entry, "type", "function", call.id
-        if body is None or (wire.typed and body is entry):  # no function, or a flat call
-            arguments = to_json(call.arguments) if as_text else call.arguments
-            yield entry, body_key, {"name": call.name or UNNAMED, key: arguments}, call.id
-            continue
-        if not text_at(body, "name"):
-            yield body, "name", UNNAMED, call.id
-        sent = body.get(key)
-        sound = isinstance(sent, wire.arguments) and not (as_text and not sent.strip())
-        if sound and call.problem is None:
-            continue
-        read, problem = read_arguments(sent)
-        if problem or (not sound and (wire.strict or sent is not None)):
-            yield body, key, to_json(read) if as_text else read, call.id
+class Mended(NamedTuple):
+    """A message that its provider takes, and what was changed in it: ``["id of call_2"]``."""
+
+    message: Any
+    changes: list[str]
+
+
+def mend(message: Any, calls: Sequence[ToolCall], form: Format) -> Mended:
+    """The message with what its provider would refuse mended on a copy; itself if all is well."""
+    copy = _copied(message, _LEVELS)
+    changes: list[str] = []
+    for slot, call in zip(form.slots(copy), calls, strict=True):
+        changes += [f"{key} of {call.id}" for key in _mend_call(slot, call, form)]
+    return Mended(copy if changes else message, changes)
+
+
+def _copied(value: Any, levels: int) -> Any:
+    """A copy of the upper levels; what lies below, arguments above all, is never changed."""
+    if not levels:
+        return value
+    if isinstance(value, dict):
+        return {key: _copied(item, levels - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item, levels - 1) for item in value]
+    return value
+
+
+def _mend_call(slot: Slot, call: ToolCall, form: Format) -> Iterator[str]:
+    """Mend a call in its slot, and give the keys of what was wrong."""
+    entry = slot.entry
+    if not isinstance(entry, dict):
+        slot.put(form.new_call(call))
+        yield str(slot.key)
+        return
+    if form.needs_ids and entry.get(form.id_key) != call.id:
+        entry[form.id_key] = call.id
+        yield form.id_key
+    if text_at(entry, "type") == "custom":
+        return
+    if form.needs_type and not text_at(entry, "type"):
+        entry["type"] = "function"
+        yield "type"
+    body = form.body(entry)
+    if body is None or (form.needs_type and body is entry):
+        entry[form.function_key] = form.new_body(call)
+        yield form.function_key
+        return
+    if not text_at(body, "name"):
+        body["name"] = UNNAMED
+        yield "name"
+    if not _has_sound_arguments(body, call, form):
+        arguments, _ = read_arguments(body.get(form.arguments_key))
+        body[form.arguments_key] = form.written(arguments)
+        yield form.arguments_key
+
+
+def _has_sound_arguments(body: dict[str, Any], call: ToolCall, form: Format) -> bool:
+    """Does the provider take the arguments as they came? Only JSON objects, as text or as such."""
+    sent = body.get(form.arguments_key)
+    if sent is None:
+        return not form.needs_arguments
+    if not form.arguments_are_text:
+        return isinstance(sent, dict)
+    if not isinstance(sent, str) or sent.strip() in ("", "null"):
+        return False
+    # A problem of another kind, such as a reply that was cut, says nothing of the arguments.
+    return call.problem is None or read_arguments(sent)[1] is None

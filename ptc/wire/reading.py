@@ -1,78 +1,116 @@
-"""What stands in a model's reply: its calls, their ids, names and arguments."""
+"""What stands in a reply, whoever sent it: plain data, ids, arguments, and why it ended early."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
-from itertools import chain, count
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+import string
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Any, NamedTuple
 
+from ..calls import ToolCall
 from ..text import describe, shorten
 
-if TYPE_CHECKING:
-    from .formats import WireFormat
+_decoder = json.JSONDecoder(parse_constant=int)  # int("NaN") raises: NaN is not JSON
+_random = SystemRandom()  # a seed that the user sets must not give one id to two replies
+_ID_CHARACTERS = string.ascii_letters + string.digits
+_ID_LENGTH = 9  # Mistral takes no other length; every provider takes this one
 
-_decoder = json.JSONDecoder(parse_constant=int)  # int("NaN") raises: NaN is no JSON
+# Why a reply ended early, in the words of all providers that name the reason of a normal end too.
+_CUTS = {
+    *("length", "max_tokens", "model_length", "model_context_window_exceeded"),
+    *("content_filter", "content_filtered", "refusal", "safety", "guardrail_intervened"),
+    *("error", "abort", "insufficient_system_resource"),
+    *("malformed_model_output", "malformed_tool_use"),
+}
+_LIMITS = ("length", "max_", "context_window")
+
+
+class UnreadableReplyError(ValueError):
+    """A reply, or a chunk of one, that is broken, empty, or of no known shape."""
+
+
+class CallBody(NamedTuple):
+    """What a call asks for. ``problem`` says why it can't be run, and is None if it can."""
+
+    name: str
+    arguments: dict[str, Any]
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place of one call in a message: what holds it, and the key or index there."""
+
+    holder: Any
+    key: Any
+
+    @property
+    def entry(self) -> Any:
+        return self.holder[self.key]
+
+    def put(self, entry: Any) -> None:
+        self.holder[self.key] = entry
 
 
 def as_sent(response: Any) -> Any:
     """The plain data that an SDK's object was made from, without its SDK; other things as is."""
+    dump = getattr(response, "model_dump", None)
+    if dump is None:
+        return response
     try:
-        dump = getattr(response, "model_dump", None)
-        options = {"mode": "json", "by_alias": True, "exclude_unset": True, "warnings": False}
-        return dump(**options) if dump else response
+        return dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
     except Exception as error:
-        raise ValueError(f"unreadable {type(response).__name__}: {describe(error)}") from error
+        name = type(response).__name__
+        raise UnreadableReplyError(f"unreadable {name}: {describe(error)}") from error
 
 
-def get(data: Any, key: str, kind: type) -> Any:
-    """The list or object at a key, empty if there is none. Raises ValueError for other things."""
-    if not isinstance(data, dict) or not isinstance(data.get(key), kind | None):
-        raise ValueError(f"broken reply: no {kind.__name__} as {key!r}")
-    return data.get(key) or kind()
+def excerpt(sent: Any) -> str:
+    """At most 200 characters of what was sent."""
+    return shorten(describe(sent), 200)
 
 
-def places(*lists: list, kind: str | None = None) -> list[tuple]:
-    every = [(items, place) for items in lists for place in range(len(items))]
-    return [(i, at) for i, at in every if kind is None or text_at(i[at], "type") == kind]
+def dict_at(data: Any, key: str) -> dict[str, Any]:
+    """The object at a key, empty where there is none. Raises UnreadableReplyError for others."""
+    return _at(data, key, dict, "an object") or {}
+
+
+def list_at(data: Any, key: str) -> list[Any]:
+    """The list at a key, empty where there is none. Raises UnreadableReplyError for others."""
+    return _at(data, key, list, "a list") or []
+
+
+def string_at(data: Any, key: str) -> str:
+    """The text at a key, empty where there is none. Raises UnreadableReplyError for others."""
+    return _at(data, key, str, "text") or ""
+
+
+def _at(data: Any, key: str, kind: type, wanted: str) -> Any:
+    value = data.get(key) if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(value, kind | None):
+        raise UnreadableReplyError(f"broken reply: {key!r} is not {wanted} in {excerpt(data)}")
+    return value
 
 
 def text_at(data: Any, key: str) -> str | None:
+    """The text at a key; None where there is none, or something else."""
     value = data.get(key) if isinstance(data, dict) else None
     return value if isinstance(value, str) and value else None
 
 
-def unique(sent_ids: Sequence[str | None]) -> Iterator[str]:
-    """An id for each call: as sent, numbered from its second use on; a new one where missing."""
-    taken, uses, batch = set(sent_ids), dict.fromkeys(sent_ids, 0), uuid4().hex[:16]
-    for place, sent in enumerate(sent_ids):
-        new = sent or f"call_{batch}_{place}"
-        uses[sent] += 1
-        while sent and uses[sent] > 1 and (new := f"{sent}-{uses[sent]}") in taken:
-            uses[sent] += 1
-        taken.add(new)
-        yield new
-
-
-def new_id(sent: str | None, taken: Collection[str]) -> str:
-    """An id for one more call: as sent, numbered where it's taken, a new one where missing."""
-    first = sent or f"call_{uuid4().hex[:16]}"
-    candidates = chain([first], (f"{first}-{n}" for n in count(2)))
-    return next(candidate for candidate in candidates if candidate not in taken)
-
-
 def read_arguments(sent: Any) -> tuple[dict[str, Any], str | None]:
-    """The arguments, and what is wrong with them. None and blank text mean no arguments."""
-    why, value = "", {} if sent is None else sent
+    """The arguments, and what is wrong with them. None, ``null`` and blank text mean none."""
+    why, value = "", sent
     try:
         if isinstance(sent, str):
             value = _parse(sent)
     except ValueError as error:
-        why = f" ({quote(error)})"
+        why = f" ({excerpt(error)})"
     except RecursionError:  # its words and its depth differ from one Python to the next
         why = " (nested too deeply)"
+    if value is None:
+        return {}, None
     if isinstance(value, dict):
         return value, None
-    return {}, f"no JSON object: {quote(sent)}{why}; send the arguments as one JSON object"
+    return {}, f"not a JSON object: {excerpt(sent)}{why}; send the arguments as one JSON object"
 
 
 def _parse(text: str) -> Any:
@@ -80,24 +118,58 @@ def _parse(text: str) -> Any:
         value, end = _decoder.raw_decode(text)
         if end == len(text):
             return value
-    return _decoder.decode(text) if text.strip() else {}
+    return _decoder.decode(text) if text.strip() else None
 
 
-def quote(sent: Any) -> str:
-    return shorten(describe(sent), 200)
+class CallMaker:
+    """Makes the calls of one reply, each with an id of its own.
+
+    An id is kept as it was sent. Where it is missing or was used before, the call gets a new one.
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def make(self, body: CallBody, sent_id: str | None) -> ToolCall:
+        """The call, with a ``problem`` where it repeats one that was made before."""
+        problem = body.problem or self._repeated(body, sent_id)
+        return ToolCall(self._new_id(sent_id), body.name, body.arguments, problem, sent_id)
+
+    def _new_id(self, sent: str | None) -> str:
+        new = sent
+        while not new or new in self._taken:
+            new = "".join(_random.choices(_ID_CHARACTERS, k=_ID_LENGTH))
+        self._taken.add(new)
+        return new
+
+    def _repeated(self, body: CallBody, sent_id: str | None) -> str | None:
+        """Why a call isn't run that was sent before: with one id, name and arguments."""
+        if sent_id is None:
+            return None
+        try:
+            key = (sent_id, body.name, repr(body.arguments))
+        except RecursionError:
+            return None
+        if key not in self._seen:
+            self._seen.add(key)
+            return None
+        return (
+            "not run: this very call, with the same id and arguments, came before in the same "
+            "reply; its answer is there. If you want it twice, ask for it again in the next reply"
+        )
 
 
-def body_of(call: Any, wire: "WireFormat") -> dict | None:
-    """The part of a call that has its name and arguments; the chapter's may be flat."""
-    key = wire.keys[1]
-    if isinstance(call, dict) and key and (key in call or "name" not in call):
-        call = call.get(key)
-    return call if isinstance(call, dict) else None
+def cut_by(key: str, reason: Any) -> str | None:
+    """``finish_reason: length`` where the reason for a reply's end means that it was cut."""
+    return f"{key}: {reason}" if str(reason).lower() in _CUTS else None
 
 
-def read_call(call: Any, wire: "WireFormat") -> tuple[str, dict[str, Any], str | None]:
-    """Name, arguments and problem of a call."""
-    body = body_of(call, wire)
-    if name := text_at(body, "name"):
-        return name, *read_arguments(body.get(wire.keys[2]))
-    return "", {}, f"no function is named in {quote(call)}; send its name and arguments"
+def cut_problem(cut: str, problem: str | None = None) -> str:
+    """Why the last call of a reply that was cut is not run, whatever came of it."""
+    who = "a limit" if any(limit in cut for limit in _LIMITS) else "its provider"
+    told = (
+        f"not run: the reply was cut off by {who} ({cut}), and this call, its last, may not be "
+        "complete; send it again, in a shorter reply"
+    )
+    return f"{told} ({problem})" if problem else told
