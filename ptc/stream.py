@@ -16,19 +16,16 @@ from .machine.threads import THREADS
 from .registry import ToolRegistry
 from .retry import RetryPolicy
 from .text import explain
-from .wire.deltas import PartialCall
-from .wire.events import KNOWN_STREAMS
-from .wire.incoming import IncomingReply
-from .wire.reading import excerpt
+from .wire.events import check_stream
+from .wire.incoming import IncomingReply, PartialCall
 
 
 @dataclass(frozen=True, slots=True)
 class StreamedReply:
     """What came of a streamed reply.
 
-    ``results`` answer its calls in request order, and ``message`` is the model's own, for the
-    history. ``cut`` says why the reply ended early, and is None if it did not. The stream was over
-    ``seconds`` after the start.
+    ``results`` answer its calls in request order, and ``message`` is the model's own. ``cut`` says
+    why the reply ended early, and is None if it did not. The stream took ``seconds``.
     """
 
     results: list[ToolResult]
@@ -55,22 +52,17 @@ def execute_stream(
     >>> messages += [reply.message, *format_parallel_results(reply.results)]
 
     ``stream`` gives Chat Completions chunks, Responses events, Anthropic's or Bedrock's: an SDK's
-    objects, or dicts. ``timeout`` counts from now; a stream that stalls past it counts as cut.
-    A tool that isn't idempotent waits for the stream's end: a reply that is cut must not have paid.
-    Calls start in request order, whatever their ``expected_seconds``. What goes wrong in the stream
-    once it has begun is told in ``cut``, and no result is lost.
+    objects, or dicts. Calls start in request order; one of a tool that isn't idempotent waits for
+    the stream's end, for a reply that is cut must not have paid. ``timeout`` counts from now; a
+    stream that stalls past it counts as cut, and so does one in which anything goes wrong.
 
     Raises:
-        TypeError: ``stream`` can't be iterated over, or isn't a stream but a whole reply.
-        UnreadableReplyError: (a ValueError) its first chunk is of no known kind.
-        ValueError: ``max_workers`` is below 1, or ``timeout`` is negative.
+        TypeError: ``stream`` isn't one: None, a whole reply, an async generator.
+        ValueError: its first chunk is of no known kind, or an option is out of range.
     """
     if not max_workers >= 1:
         raise ValueError(f"max_workers={max_workers!r} must be at least 1")
-    if isinstance(stream, dict | str | bytes) or not isinstance(stream, Iterable):
-        raise TypeError(
-            f"stream={excerpt(stream)} is not a stream to iterate over; {KNOWN_STREAMS}"
-        )
+    check_stream(stream)
     workers = max_workers if executor is None else None
     batch = new_batch([], registry, workers, retry, timeout, executor)
     batch.expecting = True
@@ -98,11 +90,10 @@ def _read_all(stream: Iterable[Any], reader: "Reader") -> None:
 
 
 class Reader:
-    """Hands the calls of a reply that streams in to a batch.
+    """Hands the calls of a reply that streams in to a batch; somebody else iterates.
 
-    It does not iterate: somebody gives each chunk to :meth:`take` and then calls :meth:`end`, while
-    another waits for the batch, and then calls :meth:`close` and asks for the :meth:`reply`.
-    ``_lock`` guards all of it, for the first may be left behind: once closed, nothing changes.
+    ``_lock`` guards all of it, for whoever iterates may be left behind in a stream that stalls.
+    Once it is closed, nothing changes any more.
     """
 
     def __init__(self, batch: Batch) -> None:
@@ -110,26 +101,24 @@ class Reader:
         self._batch, self._context = batch, copy_context()
         self._lock = threading.Lock()
         self._runs: dict[PartialCall, CallRun] = {}
-        self._seconds: float | None = None  # when the stream was over
-        self._is_closed = False
+        self._seconds: float | None = None  # None while it is open
 
     def take(self, chunk: Any) -> bool:
         """Start the calls that a chunk completes; False when nobody waits any more."""
         with self._lock:
-            if not self._is_closed:
+            if self._seconds is None:
                 self._start(self.incoming.take(chunk))
-            return not self._is_closed
+            return self._seconds is None
 
     def end(self, broken: str | None = None) -> None:
         """Start the rest, for nothing more comes; ``broken`` says why, if that is too early."""
         with self._lock:
-            if self._is_closed or self._seconds is not None:
-                return
-            self._seconds = perf_counter() - self._batch.began
-            try:
-                self._start(self.incoming.end(broken))
-            finally:
-                self._batch.end()
+            if self._seconds is None:
+                self._seconds = perf_counter() - self._batch.began
+                try:
+                    self._start(self.incoming.end(broken))
+                finally:
+                    self._batch.end()
 
     def _start(self, calls: list[PartialCall]) -> None:
         for call in calls:
@@ -138,18 +127,17 @@ class Reader:
     def close(self) -> None:
         """Read no further."""
         with self._lock:
-            self._is_closed = True
             if self._seconds is None:
                 self._seconds = perf_counter() - self._batch.began
                 self.incoming.end("it stalled past the timeout")
 
     def reply(self) -> StreamedReply:
         """What came of it all, once the batch is over and the reader closed."""
-        incoming = self.incoming
-        if incoming.misuse:
-            raise incoming.misuse
-        results = [self._result(call) for call in incoming.calls]
-        return StreamedReply(results, incoming.message(), incoming.cut, self._seconds or 0.0)
+        if self.incoming.misuse:
+            raise self.incoming.misuse
+        results = [self._result(call) for call in self.incoming.calls]
+        seconds = self._seconds or 0.0
+        return StreamedReply(results, self.incoming.message(), self.incoming.cut, seconds)
 
     def _result(self, partial: PartialCall) -> ToolResult:
         run = self._runs.get(partial)

@@ -25,6 +25,7 @@ from pydantic import TypeAdapter
 from ptc.calls import ToolCall, ToolResult
 from ptc.provider.refusals import check_request
 from ptc.wire import (
+    UnreadableReplyError,
     assistant_message,
     describe_tools,
     extract_parallel_calls,
@@ -887,12 +888,12 @@ def test_one_object_in_two_places_gets_two_ids():
 
 @pytest.mark.parametrize(
     ("sent", "kept"),
-    [("", "{}"), (" \n", "{}"), (None, "{}"), ("{broken", "{}"), ("[1]", "{}"), ('{"x": NaN}', "{}"),
+    [("", "{}"), (" \n", "{}"), (None, "{}"), ("null", "{}"), ("{broken", "{}"), ("[1]", "{}"), ('{"x": NaN}', "{}"),
      ({"x": 1}, '{"x": 1}')],
 )  # fmt: skip
 @pytest.mark.parametrize("wire", ["openai", "openai-responses"])
 def test_arguments_are_mended_where_the_wire_has_text(wire, sent, kept):
-    """What is no JSON object becomes ``{}``; an object becomes its text. Nothing else changes."""
+    """What is not a JSON object becomes ``{}``; an object becomes its text. Nothing else changes."""
     reply = copy.deepcopy(REPLIES[wire])
     own = reply["choices"][0]["message"]["tool_calls"] if wire == "openai" else reply["output"][2:]
     part = own[1]["function"] if wire == "openai" else own[1]
@@ -1021,3 +1022,187 @@ def test_each_entry_is_one_call_whatever_it_is(wire, entries, place):
     if wire == "openai" and all(map(no_custom_call, entries)):
         asked = [{"role": "user", "content": "?"}, message | {"role": "assistant", "content": None}]
         check_request({"messages": asked + answers})  # the strict provider takes all of it
+
+
+# --- Replies that were cut ---
+
+
+def cut_reply(wire: str, **changes: Any) -> dict:
+    """The reply of three calls, with these changes where its format says why it ended."""
+    reply = copy.deepcopy(REPLIES[wire])
+    {"openai": lambda: reply["choices"][0], "gemini": lambda: reply["candidates"][0]}.get(
+        wire, lambda: reply
+    )().update(changes)
+    return reply
+
+
+CUTS = [
+    ("openai", {"finish_reason": "length"}),
+    ("openai", {"finish_reason": "content_filter"}),
+    ("anthropic", {"stop_reason": "max_tokens"}),
+    ("anthropic", {"stop_reason": "refusal"}),
+    ("anthropic", {"stop_reason": "model_context_window_exceeded"}),
+    (
+        "openai-responses",
+        {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
+    ),
+    ("openai-responses", {"status": "failed", "error": {"code": "x", "message": "out of order"}}),
+    ("gemini", {"finishReason": "MAX_TOKENS"}),
+    ("gemini", {"finishReason": "MALFORMED_FUNCTION_CALL"}),
+    ("bedrock", {"stopReason": "max_tokens"}),
+    ("bedrock", {"stopReason": "guardrail_intervened"}),
+    ("ollama", {"done_reason": "length"}),
+]
+
+
+@pytest.mark.parametrize(("wire", "changes"), CUTS, ids=str)
+def test_the_calls_of_a_cut_reply_know_it_and_the_last_is_not_run(wire, changes):
+    """Each says why in the provider's words; the last, which may be a half, has a problem."""
+    reply = cut_reply(wire, **changes)
+    calls = extract_parallel_calls(reply)
+    reason = str(next(iter(changes.values())))
+    assert all(call.cut and reason in call.cut for call in calls)
+    assert [call.problem is None for call in calls] == [True, True, False]
+    assert "cut off" in calls[-1].problem and reason in calls[-1].problem
+    assert "send it again" in calls[-1].problem
+    assert [call.arguments for call in calls] == ARGUMENTS
+    assert assistant_message(reply, calls) == SENT[wire]  # its arguments are not broken
+
+
+@pytest.mark.parametrize(
+    ("reason", "who"), [("length", "a limit"), ("content_filter", "its provider")]
+)
+def test_the_problem_says_who_cut_the_reply_and_what_came(reason, who):
+    """A limit has another way out than a filter; broken arguments are quoted all the same."""
+    reply = chat(chat_call("a"), chat_call("b", '{"x": '))
+    reply["choices"][0]["finish_reason"] = reason
+    _, last = extract_parallel_calls(reply)
+    assert f"cut off by {who} (finish_reason: {reason})" in last.problem
+    assert '{"x": ' in last.problem and last.arguments == {}
+
+
+@pytest.mark.parametrize("key", ["finish_reason", "stop_reason"])
+def test_a_list_of_messages_may_be_cut_too(key):
+    calls = extract_parallel_calls({"message": [{"tool_calls": [chat_call()]}], key: "max_tokens"})
+    assert calls[0].cut == f"{key}: max_tokens" and calls[0].problem
+
+
+def test_an_object_of_googles_may_be_cut_too():
+    """In each of its forms: the object, and its dump, in which the reason is an enum."""
+    reply = genai.GenerateContentResponse.model_validate(
+        cut_reply("gemini", finishReason="MAX_TOKENS")
+    )
+    for form in (reply, reply.model_dump(), reply.model_dump(by_alias=True)):
+        assert {call.cut for call in extract_parallel_calls(form)} == {"finishReason: MAX_TOKENS"}
+
+
+def test_an_item_that_is_incomplete_makes_the_reply_so():
+    reply = copy.deepcopy(REPLIES["openai-responses"])
+    reply["output"][-1]["status"] = "incomplete"
+    assert extract_parallel_calls(reply)[-1].problem
+
+
+@pytest.mark.parametrize(
+    ("wire", "changes"),
+    [
+        *(("openai", {"finish_reason": end}) for end in ("stop", "tool_calls", "eos", None, "")),
+        *(("anthropic", {"stop_reason": end}) for end in ("end_turn", "stop_sequence", None)),
+        *(("gemini", {"finishReason": end}) for end in ("STOP", "FINISH_REASON_UNSPECIFIED", None)),
+        *(("openai-responses", {"status": end}) for end in ("completed", None)),
+        *(("ollama", {"done_reason": end}) for end in ("stop", None)),
+        *(("bedrock", {"stopReason": end}) for end in ("end_turn", "tool_use")),
+    ],
+    ids=str,
+)
+def test_a_reply_that_ended_by_itself_is_whole(wire, changes):
+    calls = extract_parallel_calls(cut_reply(wire, **changes))
+    assert {(call.cut, call.problem) for call in calls} == {(None, None)}
+
+
+# --- No message at all ---
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"choices": [{"message": None}]},
+        {"choices": [{"message": {}}]},
+        {"choices": [{}]},
+        {"message": {}},
+        {"message": [None]},
+        {"output": {}},
+        {"output": {"message": None}},
+        {"candidates": [{}]},
+        {"candidates": [{"content": None}]},
+    ],
+    ids=str,
+)
+def test_an_empty_message_is_refused(reply):
+    """No calls would mean that the model asks for nothing; here nothing is known."""
+    with pytest.raises(UnreadableReplyError, match="broken reply"):
+        extract_parallel_calls(reply)
+
+
+# --- Tools and results at their edges ---
+
+
+@every_wire
+@pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"properties": {}}])
+def test_a_schema_says_at_least_that_it_is_an_object(wire, schema):
+    """Providers refuse one without its type or its properties."""
+    (tool,) = describe_tools([SimpleNamespace(name="f", description="", schema=schema)], wire)
+    for said in ('"type": "object"', '"properties": {}'):
+        assert said in json.dumps(tool)
+    accepted(wire, tool, TOOL_TYPES)
+
+
+@every_wire
+def test_the_tools_schemas_are_copies(wire):
+    """Whoever changes the request does not change the registry."""
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    tool = SimpleNamespace(name="f", description="", schema=schema)
+    before = json.dumps(describe_tools([tool], wire))
+
+    def spoil(value: Any) -> None:
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, dict | list):
+                spoil(item)
+        value.clear()
+
+    spoil(describe_tools([tool], wire))
+    assert json.dumps(describe_tools([tool], wire)) == before
+
+
+def test_bedrock_leaves_out_an_empty_description():
+    tool = SimpleNamespace(name="f", description="", schema={})
+    assert set(describe_tools([tool], "bedrock")[0]["toolSpec"]) == {"name", "inputSchema"}
+
+
+def test_bedrocks_own_streams_tools_are_not_ours():
+    """A server tool's block is no call, and goes back as it came."""
+    reply = REPLIES["bedrock"]
+    assert [call.id for call in extract_parallel_calls(reply)] == IDS
+
+
+@pytest.mark.parametrize("depth", [50, 99, 100, 101, 300, 900, 5000])
+@pytest.mark.parametrize("brackets", ["[]", "{}"])
+def test_an_output_nested_deeply_is_told_on_googles_wire(depth, brackets):
+    """As text from a depth on that their servers, and other readers, don't take."""
+    opening = "[" if brackets == "[]" else '{"\\"[": '
+    text = opening * depth + '"[["' + brackets[1] * depth
+    result = SimpleNamespace(call=ToolCall("a", "f"), success=True, content_hiding=lambda _: text)
+    (content,) = format_parallel_results([result], "gemini")
+    output = content["parts"][0]["functionResponse"]["response"]["output"]
+    assert output == (text if depth > 100 else json.loads(text))
+    json.dumps(content)
+
+
+def test_arguments_nested_deeply_are_left_alone_by_mending():
+    """Near the limit of what can be copied or written; only the id is mended."""
+    deep: dict = {}
+    for _ in range(900):
+        deep = {"x": deep}
+    reply = wrapped("anthropic", [{"id": "", "name": "f", "input": deep}])
+    with pytest.warns(UserWarning, match="id of"):
+        message = assistant_message(reply, extract_parallel_calls(reply))
+    assert message["content"][0]["input"]["x"]["x"]["x"] is deep["x"]["x"]["x"]

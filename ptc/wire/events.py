@@ -1,6 +1,6 @@
 """A streamed reply put together again, from the events of Anthropic, Bedrock and Responses."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -297,6 +297,14 @@ class ResponsesEvents:
 
 def _is_call(item: Any) -> bool:
     return text_at(item, "type") == "function_call"
+
+
+def check_stream(stream: Any) -> None:
+    """Raise TypeError for what can't be a stream: None, a number, a whole reply, an async one."""
+    if hasattr(stream, "__aiter__"):
+        raise TypeError(f"stream={excerpt(stream)} is async; {KNOWN_STREAMS}, from a plain client")
+    if isinstance(stream, dict | str | bytes) or not isinstance(stream, Iterable):
+        raise TypeError(f"stream={excerpt(stream)} is not a stream of chunks; {KNOWN_STREAMS}")
 
 
 _ANTHROPIC = ("message_start", "ping", "error")

@@ -373,7 +373,10 @@ def _described(tool: Any, schema_key: str) -> dict[str, Any]:
 
 def _object_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """A copy with the least that every provider wants: the type, and its properties."""
-    return {"type": "object", "properties": {}} | deepcopy(dict(schema))
+    copy = deepcopy(dict(schema))
+    copy.setdefault("type", "object")
+    copy.setdefault("properties", {})
+    return copy
 
 
 def _plain(content: str) -> Any:

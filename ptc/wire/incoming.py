@@ -14,8 +14,6 @@ from .deltas import PartialCall
 from .events import StreamFormat, stream_format
 from .reading import CallMaker, UnreadableReplyError, as_sent, cut_problem
 
-_AGAIN = "ask for it again if it is still needed"
-
 
 class Tools(Protocol):
     """What a registry is here: tools by name, with ``idempotent`` and ``schema``."""
@@ -41,6 +39,7 @@ class IncomingReply:
         self.misuse: UnreadableReplyError | None = None
         self._form: StreamFormat | None = None
         self._tools = tools
+        self._half: PartialCall | None = None  # the last call of a reply that its provider cut
         self._maker = CallMaker()
         self._made: dict[PartialCall, ToolCall] = {}
         self._texts: dict[PartialCall, str] = {}  # the arguments with which each was made
@@ -72,10 +71,10 @@ class IncomingReply:
             return []
         self.cut = self._form.cut
         waiting = [call for call in self.calls if call not in self._made]
-        if self.cut:
-            last = self.calls[-1:]
-            return [call for call in waiting if call not in last and self._is_idempotent(call)]
-        return waiting
+        if self.cut is None:
+            return waiting
+        self._half = self.calls[-1] if self.calls else None
+        return [call for call in waiting if call is not self._half and self._is_idempotent(call)]
 
     def _recognised(self, sent: Any) -> StreamFormat:
         try:
@@ -98,8 +97,8 @@ class IncomingReply:
         """The tool call that a partial one is; the same from the first time on, if it goes on."""
         if call not in self._made:
             made = self._maker.make(call.body, call.id)
-            if self.cut and call is self.calls[-1]:
-                made = replace(made, problem=cut_problem(self.cut, made.problem))
+            if call is self._half:
+                made = replace(made, problem=cut_problem(str(self.cut), made.problem))
             self._made[call] = replace(made, cut=self.cut)
             self._texts[call] = call.text
         return self._made[call]
@@ -111,9 +110,10 @@ class IncomingReply:
 
     def last_form(self, call: PartialCall) -> ToolCall:
         """The tool call as it was in the end."""
-        made, body = self.tool_call(call), call.body
+        made = self.tool_call(call)
         if not self.has_gone_on(call):
             return made
+        body = call.body
         return replace(made, name=body.name, arguments=body.arguments, problem=body.problem)
 
     def error(self, call: PartialCall, has_run: bool) -> str:
@@ -125,8 +125,9 @@ class IncomingReply:
                 "did before you ask for it again"
             )
         if made.cut:
-            return made.problem or f"not run: the reply was cut off ({made.cut}); {_AGAIN}"
-        return f"not run: its arguments went on after their end; {_AGAIN}"
+            cut_off = f"not started: the reply was cut off ({made.cut}); ask for it again if needed"
+            return made.problem if made.problem and call is self._half else cut_off
+        return "not started: its arguments went on after their end; send it again"
 
     def message(self) -> Any:
         """The model's own message, for the history, as it would have come unstreamed."""
