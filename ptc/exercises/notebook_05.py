@@ -6,12 +6,11 @@ from copy import deepcopy
 from typing import Any
 
 from ..calls import ToolCall, ToolResult
-from ..provider import ScriptedProvider
 from ..provider.refusals import Refused, check_request
 from ..provider.script import call as asked
-from ..text import describe, explain, shorten
+from ..text import explain, shorten
 from ..wire import format_parallel_results
-from .judging import Exercise, NotAttempted, Wrong, quiz
+from .judging import Exercise, NotAttempted, Wrong, quiz, shown
 
 Message = dict[str, Any]
 
@@ -59,7 +58,7 @@ _BATCHES = [
     ("a message with text, reasoning and a signature", _RICH, ""),
     ("two calls to one tool", _calls("get_time f9", "get_time f1"), "f1"),
     ("a tool that returns None", _calls("water_plants e1"), ""),
-    ("a reply in words, without a call", _words("Nothing is new."), ""),
+    ("two calls that are equal but for their ids", _calls("get_date g1", "get_date g2"), ""),
 ]
 
 
@@ -80,14 +79,14 @@ def _build(build: Callable[..., Any]) -> None:
 
 def _check_form(got: Any, told: str) -> None:
     if not isinstance(got, list):
-        raise Wrong(f"for {told} it gives {_short(got)}; give a list of messages.")
+        raise Wrong(f"for {told} it gives {shown(got)}; give a list of messages.")
     for item in got:
         if isinstance(item, list):
             raise Wrong(
                 f"for {told} there is a list within the list; [message, *answers] unpacks it."
             )
         if not isinstance(item, dict):
-            raise Wrong(f"for {told} it gives {_short(item)} as a message; each one is a dict.")
+            raise Wrong(f"for {told} it gives {shown(item)} as a message; each one is a dict.")
     if not got:
         raise Wrong(f"for {told} it gives no message; the model's own one is always due.")
     if got[0] == _QUESTION or got[0].get("role") == "user":
@@ -101,7 +100,7 @@ def _refused(messages: list[Message], told: str) -> str:
     except Refused as refused:
         return str(refused)
     except (TypeError, ValueError) as error:
-        raise Wrong(f"for {told} the messages are no JSON ({explain(error)}).") from None
+        raise Wrong(f"for {told} the messages are not JSON ({explain(error)}).") from None
     return ""
 
 
@@ -132,7 +131,7 @@ def _lost(sent: Any, back: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for place, (one, other) in enumerate(zip(sent, back, strict=True)):
             yield from _lost(one, other, f"{path}[{place}]")
     elif sent != back:
-        yield path, "is gone" if back is None else f"was {sent!r}, and is {_short(back)}"
+        yield path, "is gone" if back is None else f"was {sent!r}, and is {shown(back)}"
 
 
 def _differs(lost: list[tuple[str, str]]) -> str:
@@ -191,6 +190,7 @@ def _answers(text: str, result: ToolResult) -> bool:
 # --- 05.2
 
 
+_STEP_BY_STEP = [_calls(f"get_time s{number}") for number in range(1, 6)]
 _CONVERSATIONS: list[tuple[str, list[Message], str]] = [
     ("three calls, then words", [_THREE, _words("It rains in Paris.")], ""),
     ("one call, then words", [_calls("get_date c1"), _words("It is Monday.")], ""),
@@ -199,7 +199,10 @@ _CONVERSATIONS: list[tuple[str, list[Message], str]] = [
      "d1 d2"),
     ("three calls, then one more, then words",
      [_THREE, _calls("water_plants e1"), _words("Done.")], "a3"),
+    ("five replies with a call each, then words", [*_STEP_BY_STEP, _words("14:05.")], ""),
     ("a reply with text beside its calls", [_RICH, _words("Light rain.")], ""),
+    ("a reply with a call and the finish_reason 'stop', as some servers send it",
+     [_calls("get_date h1", finish_reason="stop"), _words("It is Tuesday.")], ""),
 ]  # fmt: skip
 
 
@@ -208,16 +211,25 @@ class _TooOften(BaseException):
 
 
 class _Talk:
-    """A scripted model in this process, asked with the real client: it refuses, and remembers."""
+    """A model that says one reply a request, asked with the real client: it refuses, and remembers.
+
+    What it says doesn't depend on the history, so that a history that is wrong can be told as such.
+    """
 
     def __init__(self, replies: list[Message], failed: str) -> None:
-        self.replies = replies
+        self.replies = [
+            {key: value for key, value in reply.items() if key != "finish_reason"}
+            for reply in replies
+        ]
+        self.reasons = [reply.get("finish_reason") for reply in replies]
         self.failed = failed.split()
-        self.provider = ScriptedProvider(replies)  # never started: nothing listens
         self.requests: list[Message] = []
         self.batches: list[list[ToolCall]] = []
         self.refused = ""
         self.client = _client(self._answer)
+
+    def __repr__(self) -> str:
+        return "a scripted model"
 
     def ask(self, history: Any) -> Any:
         if len(self.requests) >= len(self.replies):
@@ -228,16 +240,32 @@ class _Talk:
         self.batches.append(list(calls))
         return [_result(call, failed=call.id in self.failed) for call in calls]
 
+    def due(self, requests: int) -> list[Message]:
+        """The history that a request should carry, when so many went before it."""
+        history = [_QUESTION]
+        for reply in self.replies[:requests]:
+            history.append(reply)
+            history += format_parallel_results(self._results_of(reply))
+        return history
+
+    def results(self, requests: int) -> list[ToolResult]:
+        """The results that such a history holds."""
+        return [result for reply in self.replies[:requests] for result in self._results_of(reply)]
+
+    def _results_of(self, reply: Message) -> list[ToolResult]:
+        return _results(reply, " ".join(self.failed))
+
     def _answer(self, request: Message) -> tuple[int, Message]:
         self.requests.append(request)
         try:
             check_request(request)
-            message = self.provider.reply(request)
         except Refused as refused:
             self.refused = str(refused)
             return refused.status, {"error": refused.error}
-        reason = "tool_calls" if message.get("tool_calls") else "stop"
-        choice = {"index": 0, "finish_reason": reason, "message": message}
+        number = len(self.requests) - 1
+        message = self.replies[number]
+        usual = "tool_calls" if message.get("tool_calls") else "stop"
+        choice = {"finish_reason": self.reasons[number] or usual, "index": 0, "message": message}
         body = {"id": "chatcmpl", "object": "chat.completion", "created": 0, "model": "scripted"}
         return 200, body | {"choices": [choice]}
 
@@ -262,12 +290,9 @@ def _converse(converse: Callable[..., Any]) -> None:
         got = _last_words(converse, talk, told)
         if talk.refused:
             raise Wrong(_refusal(told, talk.refused))
-        if got is None and len(talk.requests) == len(replies):
-            raise Wrong(f"for {told} it gives None; return the model's words.")
-        if got != replies[-1]["content"]:
-            raise Wrong(_why_not_the_words(got, talk, told))
+        _check_histories(talk, told)
+        _check_end(got, talk, told)
         _check_batches(talk, told)
-        _check_last_request(talk, told)
 
 
 def _last_words(converse: Callable[..., Any], talk: _Talk, told: str) -> Any:
@@ -284,32 +309,80 @@ def _last_words(converse: Callable[..., Any], talk: _Talk, told: str) -> Any:
     except _TooOften:
         if talk.refused:
             return ""
-        said = sum(item["role"] == "assistant" for item in talk.requests[-1]["messages"])
-        if said < len(talk.replies) - 1:
-            raise Wrong(
-                f"for {told} it asks again with a history that has not grown, so the model asks "
-                "for the same calls again. Add the model's message and the answers first."
-            ) from None
+        _check_histories(talk, told)
         raise Wrong(
-            f"for {told} it goes on asking after the model has answered in words. No calls in a "
-            "reply: that is the end."
+            f"for {told} it goes on asking after the model has answered in words. A reply without "
+            "calls is the end."
         ) from None
 
 
-def _why_not_the_words(got: Any, talk: _Talk, told: str) -> str:
-    if not talk.requests:
-        return f"for {told} it gives {_short(got)} without having asked the model."
-    if not isinstance(got, str) and len(talk.requests) == len(talk.replies):
-        return (
-            f"for {told} it gives {_short(type(got).__name__)}; give the words in it, a text: "
-            "response.choices[0].message.content."
+def _check_histories(talk: _Talk, told: str) -> None:
+    """Each request has to carry all that came before it."""
+    for number, request in enumerate(talk.requests):
+        due, sent = talk.due(number), request["messages"]
+        if len(sent) == len(due):
+            _check_messages(talk, number, sent, told)
+            continue
+        if number and sent == [_QUESTION]:
+            raise Wrong(
+                f"for {told} request {number + 1} has the question alone: the history has not "
+                "grown. Add the model's message and the answers before you ask again."
+            )
+        if lost := _lost_rounds(talk, sent, number):
+            raise Wrong(
+                f"for {told} request {number + 1} has lost {lost} and its answers. The history "
+                "grows: keep all that it held, and add to it."
+            )
+        raise Wrong(
+            f"for {told} request {number + 1} has the roles {[item['role'] for item in sent]}; it "
+            f"should be {[item['role'] for item in due]}."
         )
-    if len(talk.requests) < len(talk.replies):
-        return (
-            f"for {told} it stops with {_short(got)} after reply {len(talk.requests)} of "
-            f"{len(talk.replies)}, which asks for calls. Only a reply without calls is the end."
+
+
+def _lost_rounds(talk: _Talk, sent: list[Message], number: int) -> str:
+    """Which replies the history doesn't hold any more."""
+    there = {item["id"] for message in sent for item in message.get("tool_calls") or ()}
+    lost = [
+        f"reply {place}"
+        for place, reply in enumerate(talk.replies[:number], start=1)
+        if not there & {item["id"] for item in reply["tool_calls"]}
+    ]
+    return ", ".join(lost)
+
+
+def _check_messages(talk: _Talk, number: int, sent: list[Message], told: str) -> None:
+    for expected, item in zip(talk.due(number), sent, strict=True):
+        if expected["role"] == "assistant" and (lost := list(_lost(expected, item))):
+            raise Wrong(f"for {told} the model's own message comes back {_differs(lost)}")
+    answers = [item for item in sent if item["role"] == "tool"]
+    _check_answers(answers, talk.results(number), told)
+
+
+def _check_end(got: Any, talk: _Talk, told: str) -> None:
+    asked, replies = len(talk.requests), len(talk.replies)
+    words = talk.replies[-1]["content"]
+    if got == words and asked == replies:
+        return
+    if not asked:
+        raise Wrong(f"for {told} it gives {shown(got)} without having asked the model.")
+    if asked < replies and (reason := talk.reasons[asked - 1]):
+        raise Wrong(
+            f"for {told} it stops after that reply. Whether there are calls is said by the calls "
+            f"themselves; a finish_reason may be {reason!r} all the same."
         )
-    return f"for {told} it gives {_short(got)}; it should be {talk.replies[-1]['content']!r}."
+    if asked < replies:
+        raise Wrong(
+            f"for {told} it stops with {shown(got)} after reply {asked} of {replies}, which asks "
+            "for calls. Only a reply without calls is the end, however many came before."
+        )
+    if got is None:
+        raise Wrong(f"for {told} it gives None; return the model's words.")
+    if not isinstance(got, str):
+        raise Wrong(
+            f"for {told} it gives an object of type {type(got).__name__}; give the words in it, a "
+            "text: response.choices[0].message.content."
+        )
+    raise Wrong(f"for {told} it gives {shown(got)}; it should be {words!r}.")
 
 
 def _check_batches(talk: _Talk, told: str) -> None:
@@ -324,17 +397,6 @@ def _check_batches(talk: _Talk, told: str) -> None:
             "whole batch."
         )
     raise Wrong(f"for {told} the batches that ran are {ran}; asked for were {due}, each once.")
-
-
-def _check_last_request(talk: _Talk, told: str) -> None:
-    messages = talk.requests[-1]["messages"]
-    said = [item for item in messages if item["role"] == "assistant"]
-    for reply, back in zip(talk.replies, said, strict=False):
-        if lost := list(_lost(reply, back)):
-            raise Wrong(f"for {told} the model's own message comes back {_differs(lost)}")
-    answers = [item for item in messages if item["role"] == "tool"]
-    results = [_result(call, call.id in talk.failed) for batch in talk.batches for call in batch]
-    _check_answers(answers, results, told)
 
 
 # --- 05.3
@@ -365,7 +427,7 @@ def _check_fooled(
     got: Any, message: Message, results: list[ToolResult], right: list[Message], told: str
 ) -> None:
     if not isinstance(got, list) or not all(isinstance(item, dict) for item in got):
-        raise Wrong(f"for {told} it gives {_short(got)}; give a list of messages, each a dict.")
+        raise Wrong(f"for {told} it gives {shown(got)}; give a list of messages, each a dict.")
     if got == right:
         raise Wrong(f"for {told} it gives just these, and they are right.")
     if len(got) != len(right):
@@ -392,7 +454,7 @@ def _check_fooled(
 def _value(function: Callable[..., Any], told: str, *args: Any) -> Any:
     """What the learner's function gives; raises NotAttempted for None, Wrong if it raises."""
     if not callable(function):
-        raise Wrong(f"give the function itself, not {_short(function)}.")
+        raise Wrong(f"give the function itself, not {shown(function)}.")
     try:
         value = function(*args)
     except Exception as error:
@@ -411,10 +473,6 @@ def _aid(error: Exception) -> str:
     if isinstance(error, TypeError) and "'ToolCall' object" in str(error):
         return " run takes the list of calls, not a single one."
     return ""
-
-
-def _short(value: Any) -> str:
-    return shorten(repr(value) if isinstance(value, str) else describe(value), 80)
 
 
 EXERCISES = {

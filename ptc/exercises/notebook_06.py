@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 from ..calls import ToolCall, ToolResult
 from ..check import PartialResultsWarning
 from ..text import explain, shorten
-from .judging import Exercise, NotAttempted, Wrong
+from .bounded import Stopped
+from .judging import Exercise, NotAttempted, Wrong, is_number, shown
 
 
 def _given(function: Callable[..., Any], told: str, *args: Any, why: str = "") -> Any:
     """What the learner's function gives; raises Wrong where it raises, SystemExit included."""
     if not callable(function):
-        raise Wrong(f"give the function itself, not {shorten(repr(function), 80)}.")
+        raise Wrong(f"give the function itself, not {shown(function)}.")
     try:
         return function(*args)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         raise
     except BaseException as error:
         told = f"for {told} it raised {shorten(explain(error), 120)}."
@@ -51,7 +52,11 @@ def _functions(ran: list[str]) -> dict[str, Callable[..., Any]]:
         ran.append("water_plants")
         raise RuntimeError
 
-    return {tool.__name__: tool for tool in (get_time, list_orders, print_report, water_plants)}
+    def close_door() -> None:
+        ran.append("close_door")
+
+    tools = (get_time, list_orders, print_report, water_plants, close_door)
+    return {tool.__name__: tool for tool in tools}
 
 
 _ID = "call_7"
@@ -72,34 +77,48 @@ _RUN = "The tool is run outside the try."
 _CASES = [
     _Case("get_time", '{"city": "Paris"}', "14:05 in Paris"),
     _Case("list_orders", '{"days": 3}', 0),
+    _Case("close_door", "{}", None),
+    _Case("get_time", '{"city": "Paris"}', "14:05 in Paris"),
     _Case("get_time", '{"city": "Atlantis"}', _FAILS, _RUN),
     _Case("get_time", '{"city": "Par', _FAILS, _READ, True),
     _Case("list_orders", '{"days": ', _FAILS, _READ, True),
-    _Case("list_orders", '["Paris"]', _FAILS, "This is JSON, and no object.", True),
+    _Case("list_orders", '["Paris"]', _FAILS, "This is JSON, but not an object.", True),
     _Case("get_wether", '{"city": "Paris"}', _FAILS, _LOOKED_UP),
     _Case("get_time", '{"town": "Paris"}', _FAILS, "The tool takes no such argument."),
     _Case("water_plants", "{}", _FAILS, "Not every type of exception is caught."),
-    _Case("print_report", "{}", _FAILS, "SystemExit is a BaseException, and no Exception."),
+    _Case("print_report", "{}", _FAILS, "SystemExit is a BaseException, not an Exception."),
 ]
 
 
 def _isolate(run_one: Callable[..., Any]) -> None:
-    if all(_run_case(run_one, case)[1] is None for case in (_CASES[0], _CASES[2])):
+    ran: list[str] = []
+    functions = _functions(ran)
+    if all(_run_case(run_one, case, functions) is None for case in (_CASES[0], _CASES[4])):
         raise NotAttempted
     for case in _CASES:
-        ran, got = _run_case(run_one, case)
+        ran.clear()
+        got = _run_case(run_one, case, functions)
         told = f"for {_told_of(case)} it"
         if case.sends_no_arguments and ran:
             raise Wrong(f"{told} ran the tool, with arguments that the model never sent.")
+        if len(ran) > 1:
+            raise Wrong(
+                f"{told} ran the tool {len(ran)} times. The model asked once, and a table that is "
+                "booked again is a second table."
+            )
         _check_result(told, got, case.output)
+        if case.output is not _FAILS and not ran:
+            raise Wrong(
+                f"{told} gives the right output, and this time the tool was not run: an answer "
+                "from an earlier call may be out of date."
+            )
 
 
-def _run_case(run_one: Callable[..., Any], case: _Case) -> tuple[list[str], Any]:
-    ran: list[str] = []
+def _run_case(run_one: Callable[..., Any], case: _Case, functions: dict[str, Any]) -> Any:
     function = {"name": case.name, "arguments": case.text}
     item = {"id": _ID, "type": "function", "function": function}
     why = f"The batch is lost. {case.why}" if case.why else ""
-    return ran, _given(run_one, _told_of(case), item, _functions(ran), why=why)
+    return _given(run_one, _told_of(case), item, dict(functions), why=why)
 
 
 def _told_of(case: _Case) -> str:
@@ -108,21 +127,39 @@ def _told_of(case: _Case) -> str:
 
 def _check_result(told: str, got: Any, output: Any) -> None:
     if got is None:
-        raise Wrong(f"{told} gives None, and the call has no answer: return one there too.")
+        raise Wrong(f"{told} gives None, so the call has no answer: return one there too.")
     if not isinstance(got, dict) or "success" not in got:
-        raise Wrong(f"{told} gives {got!r}; give a dict with id, success, and output or error.")
+        raise Wrong(f"{told} gives {shown(got)}; give a dict with id, success, and output or error.")
     if got.get("id") != _ID:
         raise Wrong(f"{told} gives the id {got.get('id')!r}; it should be the call's own, {_ID!r}.")
-    if output is not _FAILS:
-        if got["success"] is not True or got.get("output", _FAILS) != output:
-            way = " Its error says that the code around the tool went wrong, not the tool."
-            why = way if got["success"] is False else ""
-            raise Wrong(f"{told} gives {got!r}, and the tool returns {output!r}.{why}")
-        return
+    if output is _FAILS:
+        _check_failure(told, got)
+    elif got["success"] is not True or got.get("output", _FAILS) != output:
+        raise Wrong(f"{told} gives {shown(got, 200)}. {_why_not_output(got, output)}")
+
+
+def _why_not_output(got: dict[str, Any], output: Any) -> str:
+    if got["success"] is True and "output" not in got:
+        return f"The tool returns {output!r}; that belongs under 'output'."
+    if got["success"] is True:
+        return f"The tool returns {output!r}."
+    if not output:
+        return (
+            f"The tool returns {output!r}, and that is an answer: a call fails where it raises, "
+            "whatever it returns."
+        )
+    if got["success"] is False:
+        return (
+            f"The tool returns {output!r}. The error is that of your own code around it: read it."
+        )
+    return f"The tool returns {output!r}, and 'success' is True or False."
+
+
+def _check_failure(told: str, got: dict[str, Any]) -> None:
     if got["success"] is not False:
-        raise Wrong(f"{told} gives {got!r}: that is no success.")
+        raise Wrong(f"{told} gives {shown(got, 200)}: that is not a success, so 'success' is False.")
     if not isinstance(got.get("error"), str):
-        raise Wrong(f"{told} gives the error {got.get('error')!r}; it should be text.")
+        raise Wrong(f"{told} gives the error {shown(got.get('error'))}; it should be text.")
     if not got["error"].strip():
         raise Wrong(
             f"{told} gives an empty error. An exception may have no message; its type's name is "
@@ -132,13 +169,14 @@ def _check_result(told: str, got: Any, output: Any) -> None:
 
 # --- 06.2: go on, or abort ---------------------------------------------------------------------
 
-_A, _B, _C, _LAST_TURNS = (
+_A, _B, _C, _LAST_TURNS, _STRANGER = (
     ToolCall(id, name, {"city": "Paris"})
     for id, name in (
         ("call_1", "get_time"),
         ("call_2", "get_date"),
         ("call_3", "get_weather"),
         ("call_0", "get_time"),
+        ("call_9", "get_time"),
     )
 )
 
@@ -180,6 +218,34 @@ _OUTCOMES = [
         [_A, _B, _C],
         ("failed", False),
         "All are answered, and none with an output.",
+    ),
+    _Outcome(
+        "three calls, three outputs, in the order in which they came: the third call's first",
+        [_ok(_C), _ok(_A), _ok(_B)],
+        [_A, _B, _C],
+        ("complete", True),
+        "Each call has its answer, whatever the order of the results.",
+    ),
+    _Outcome(
+        "three calls, the last failed",
+        [_ok(_A), _ok(_B), _bad(_C)],
+        [_A, _B, _C],
+        ("partial", True),
+        "An error is an answer too: the model reads it and goes on.",
+    ),
+    _Outcome(
+        "three calls, the last alone with an output",
+        [_bad(_A), _bad(_B), _ok(_C)],
+        [_A, _B, _C],
+        ("partial", True),
+        "Some succeeded, wherever they stand.",
+    ),
+    _Outcome(
+        "three calls, an error that came first and then two outputs",
+        [_bad(_C), _ok(_A), _ok(_B)],
+        [_A, _B, _C],
+        ("partial", True),
+        "Each call has its answer, whatever the order of the results.",
     ),
     _Outcome(
         "three calls, two outputs, the third call unanswered",
@@ -230,6 +296,20 @@ _OUTCOMES = [
         ("partial", False),
         "The provider refuses an answer to what no call has asked.",
     ),
+    _Outcome(
+        "two calls, both with outputs, and one result of some other call_9",
+        [_ok(_A), _ok(_B), _ok(_STRANGER)],
+        [_A, _B],
+        ("partial", False),
+        "The provider refuses an answer to what no call has asked.",
+    ),
+    _Outcome(
+        "one call, and the only result belongs to the last turn's call_0",
+        [_ok(_LAST_TURNS)],
+        [_A],
+        ("partial", False),
+        "There is an output, but not for this call: its answer is missing.",
+    ),
 ]
 
 
@@ -238,9 +318,11 @@ def _classify(classify: Callable[..., Any]) -> None:
         raise NotAttempted
     for outcome in _OUTCOMES:
         got = _class_of(classify, outcome)
+        if got is None:
+            raise Wrong(f"for {outcome.told} it gives None; each way through needs its return.")
         pair = tuple(got) if isinstance(got, list | tuple) else ()
         if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], bool):
-            raise Wrong(f'for {outcome.told} it gives {got!r}; give a pair like ("partial", True).')
+            raise Wrong(f'for {outcome.told} it gives {shown(got)}; give a pair like ("partial", True).')
         if pair != outcome.expected:
             raise Wrong(
                 f"for {outcome.told} it gives {pair!r}; it should be {outcome.expected!r}. "
@@ -270,6 +352,7 @@ _HIDDEN = {
     "PTC_CHECK_PASSWORD": "correct-horse",
 }
 _EMPTY = "PTC_CHECK_TOKEN"
+_REFUSED = "ConnectionError: 401 from https://shop.example/stock?item=tea&auth={}"
 
 
 def _failure(number: int, name: str, error: str, city: str = "Atlantis") -> ToolResult:
@@ -314,7 +397,7 @@ def _summary(summarise: Callable[..., Any]) -> None:
 def _told(summarise: Callable[..., Any], results: Sequence[ToolResult], told: str) -> str:
     got = _given(summarise, told, list(results))
     if not isinstance(got, str):
-        raise Wrong(f'for {told} it gives {shorten(repr(got), 120)}; give a text, "" for none.')
+        raise Wrong(f'for {told} it gives {shown(got, 120)}; give a text, "" for none.')
     return got
 
 
@@ -334,9 +417,10 @@ def _says_all_three(summarise: Callable[..., Any]) -> None:
     got = _told(summarise, [failure], told)
     if "Unknown error" in got:
         raise Wrong(f"for {told} it gives {got!r}. The text is in result.error: no default needed.")
-    if "get_weather" not in got:
+    if not _names(got, "get_weather"):
         raise Wrong(
-            f"for {told} it gives {got!r}: the tool's name, result.call.name, is not there."
+            f"for {told} it gives {got!r}: the tool's name, result.call.name, is not there"
+            + (" as a word of its own." if "get_weather" in got else ".")
         )
     if "unknown city 'Atlantis'" not in got:
         raise Wrong(f"for {told} it gives {got!r}: what was wrong, result.error, is not there.")
@@ -345,6 +429,10 @@ def _says_all_three(summarise: Callable[..., Any]) -> None:
             f"for {told} it gives {got!r}. The model reads what was wrong, and not what to do: add "
             "words such as 'correct the call, or go on without it'."
         )
+
+
+def _names(line: str, tool: str) -> bool:
+    return bool(re.search(rf"(?<!\w){tool}(?!\w)", line))
 
 
 def _says_what_to_do(line: str) -> bool:
@@ -363,6 +451,12 @@ def _is_one_line_a_failure(summarise: Callable[..., Any]) -> None:
     for line, word in zip(lines, ("Atlantis", "get_wether", "Avalon"), strict=True):
         if word not in line:
             raise Wrong(f"for {told} the line for {word} is {line!r}; keep the results' order.")
+        tool = "get_wether" if word == "get_wether" else "get_weather"
+        if not _names(line, tool) or not _says_what_to_do(line):
+            raise Wrong(
+                f"for {told} the line for {word} is {line!r}; each line names the tool, says what "
+                "was wrong, and what to do."
+            )
     told = f"one failure whose error has three lines, {_LINES.error!r},"
     got = _told(summarise, [_LINES], told)
     if len(got.splitlines()) != 1:
@@ -373,19 +467,25 @@ def _is_one_line_a_failure(summarise: Callable[..., Any]) -> None:
 
 def _hides_secrets(summarise: Callable[..., Any]) -> None:
     for name, secret in _HIDDEN.items():
-        error = f"ConnectionError: 401 from https://shop.example/stock?item=tea&auth={secret}"
+        error = _REFUSED.format(secret)
         told = f"an error with the value of the environment variable {name} in it"
         got = _told(summarise, [_failure(9, "get_stock", error)], told)
-        if secret in got or "***" not in got:
+        if secret in got or not re.search(r"\*\*\*(?!\w)", got):
             raise Wrong(f"for {told} it gives {got!r}; that value should show as ***.")
         if "shop.example/stock" not in got:
             raise Wrong(f"for {told} it gives {got!r}: hide the value, not the text around it.")
+    secret = os.environ.pop("PTC_CHECK_SECRET")
+    told = f"an error with {secret!r} in it, which no environment variable holds now,"
+    got = _told(summarise, [_failure(9, "get_stock", _REFUSED.format(secret))], told)
+    os.environ["PTC_CHECK_SECRET"] = secret
+    if secret not in got:
+        raise Wrong(f"for {told} it gives {got!r}; hide what os.environ holds at the time.")
     os.environ[_EMPTY] = ""
     told = f"an environment where {_EMPTY} is empty"
     got = _told(summarise, [_FIVE[1]], told)
     if "***" in got:
         raise Wrong(
-            f"for {told} it gives {shorten(got, 60)!r}: "
+            f"for {told} it gives {shown(got, 60)}: "
             "the empty text is found between any two letters, so leave empty values out."
         )
 
@@ -396,7 +496,7 @@ def _keeps_to_the_bound(summarise: Callable[..., Any]) -> None:
     if len(got) > _MOST:
         raise Wrong(f"for {told} the line has {len(got)}; {_MOST} is the most.")
     if "row 17" not in got:
-        raise Wrong(f"for {told} it gives {shorten(got, 120)!r}: 'row 17' at its begin is lost.")
+        raise Wrong(f"for {told} it gives {shown(got, 120)}: 'row 17', which stands at its beginning, is lost.")
     if not _says_what_to_do(got):
         raise Wrong(f"for {told} the cut took what to do with it: cut the error, then add that.")
     secret = _HIDDEN["PTC_CHECK_SECRET"]
@@ -415,8 +515,8 @@ def _keeps_to_the_bound(summarise: Callable[..., Any]) -> None:
 
 
 def _turns(number: Any) -> None:
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise Wrong(f"{shorten(repr(number), 60)} is no number; count the model's replies.")
+    if not is_number(number):
+        raise Wrong(f"{shown(number)} is not a number; count the model's replies.")
     if number <= 1:
         raise Wrong(f"not {number}: the first reply only asks. Words come when answers are read.")
     if number == 2:

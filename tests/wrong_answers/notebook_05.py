@@ -121,6 +121,34 @@ def loop(history, ask, run, is_done=lambda message, calls: not calls, result=Non
         history += (answers or format_parallel_results)(run(calls))
 
 
+def three_turns(history, ask, run):
+    for _ in range(3):
+        response = ask(history)
+        calls = extract_parallel_calls(response)
+        if not calls:
+            break
+        history.append(assistant_message(response, calls))
+        history += format_parallel_results(run(calls))
+    return response.choices[0].message.content
+
+
+def until_the_finish_reason(history, ask, run):
+    response = ask(history)
+    while response.choices[0].finish_reason == "tool_calls":
+        calls = extract_parallel_calls(response)
+        history += [assistant_message(response, calls), *format_parallel_results(run(calls))]
+        response = ask(history)
+    return response.choices[0].message.content
+
+
+def keeps_the_last_round_alone(history, ask, run):
+    sent = history
+    while calls := extract_parallel_calls(response := ask(sent)):
+        answers = format_parallel_results(run(calls))
+        sent = [*history, assistant_message(response, calls), *answers]
+    return response.choices[0].message.content
+
+
 def stops_at_any_text(history, ask, run):
     return loop(history, ask, run, is_done=lambda message, calls: message["content"])
 
@@ -255,7 +283,10 @@ WRONG = {
         (gives_up_when_all_failed, "it stops with 'Sorry.'"),
         (leaves_failures_out, "Every call needs its answer"),
         (forgets_the_message, "has to stand before the answers"),
-        (never_adds_anything, "a history that has not grown"),
+        (never_adds_anything, "request 2 has the question alone"),
+        (three_turns, "after reply 3 of 6, which asks for calls"),
+        (until_the_finish_reason, "a finish_reason may be 'stop' all the same"),
+        (keeps_the_last_round_alone, "request 3 has lost reply 1 and its answers"),
         (never_ends, "after the model has answered in words"),
         (one_call_at_a_time, "Give it the whole batch"),
         (runs_all_twice, "each once"),
@@ -284,4 +315,19 @@ WRONG = {
         ("c", "x is answered twice"),
         ("both", "none of the choices"),
     ],
+}
+
+EQUIVALENT = {
+    "05.1": {"cache: first of equal": "the same message and results give the same list"},
+    "05.2": {
+        "constant: 0 → -1": "a reply has one choice, the first and the last",
+        "double: while True": "the first loop never ends without a return",
+        "double: calls = extract_parallel_calls(response)": "reading a reply changes nothing",
+    },
+    "05.3": {
+        "constant: 0 → 1": "any answer, given to all calls, fools the validator",
+        "constant: 0 → -1": "any answer, given to all calls, fools the validator",
+        "cache: first of equal": "the same messages can be fooled with the same list",
+    },
+    "05.4": {},
 }

@@ -119,6 +119,68 @@ def error_as_output(item, functions):
         return answered(item, success=True, output=repr(error))
 
 
+def three_times(item, functions):
+    """A retry that nobody asked for."""
+    for _ in range(3):
+        try:
+            return answered(item, success=True, output=ran(item, functions))
+        except BaseException as error:
+            text = repr(error)
+    return answered(item, success=False, error=text)
+
+
+def twice(item, functions):
+    try:
+        ran(item, functions)
+        return answered(item, success=True, output=ran(item, functions))
+    except BaseException as error:
+        return answered(item, success=False, error=repr(error))
+
+
+def none_is_failure(item, functions):
+    try:
+        output = ran(item, functions)
+    except BaseException as error:
+        return answered(item, success=False, error=repr(error))
+    if output is None:
+        return answered(item, success=False, error="no output")
+    return answered(item, success=True, output=output)
+
+
+def empty_is_failure(item, functions):
+    try:
+        output = ran(item, functions)
+        if not output:
+            raise ValueError("empty output")
+        return answered(item, success=True, output=output)
+    except BaseException as error:
+        return answered(item, success=False, error=str(error) or repr(error))
+
+
+def output_under_another_name(item, functions):
+    return answered(item, success=True, result=ran(item, functions))
+
+
+def success_in_words(item, functions):
+    return answered(item, success="yes", output=ran(item, functions))
+
+
+def remembering(run):
+    """Equal calls are run once."""
+    outputs = {}
+
+    def run_one(item, functions):
+        key = str(item["function"])
+        try:
+            if key not in outputs:
+                outputs[key] = run(item, functions)
+            return answered(item, success=True, output=outputs[key])
+        except BaseException as error:
+            return answered(item, success=False, error=repr(error))
+
+    return run_one
+
+
 def falsy_is_failure(item, functions):
     output = ran(item, functions)
     return answered(item, success=bool(output), output=output)
@@ -174,6 +236,17 @@ def always_go_on(results, calls):
 def nothing_is_a_failure(results, calls):
     status, go_on = counted(results, calls)
     return (status, go_on) if results else ("failed", False)
+
+
+def in_request_order_alone(results, calls):
+    if [result.call.id for result in results] != [call.id for call in calls]:
+        return ("partial" if any(r.success for r in results) else "failed"), False
+    return status_of(results), status_of(results) != "failed"
+
+
+def forgets_a_branch(results, calls):
+    if len(results) == len(calls):
+        return status_of(results), status_of(results) != "failed"
 
 
 def status_alone(results, calls):
@@ -241,6 +314,26 @@ def without_name(results):
 
 def without_error(results):
     return lines(results, lambda r: f"{r.call.name} failed; {DO}")
+
+
+def glued(results):
+    return lines(results, lambda r: f"{r.call.name}{r.error}; {DO}")
+
+
+def does_once(results):
+    return lines(results, lambda r: f"{r.call.name}: {one_line(r.error)}") + (
+        f"; {DO}" if failed(results) else ""
+    )
+
+
+def known_secrets(results):
+    def line(r):
+        text = one_line(r.error)
+        for value in ("sk-4f9a77c1", "tok-81d3b0aa", "oyster-and-pearl", "correct-horse"):
+            text = text.replace(value, "***")
+        return f"{r.call.name}: {text[:400]}; {DO}"
+
+    return lines(results, line)
 
 
 def nothing_to_do(results):
@@ -311,6 +404,13 @@ def cut_then_hidden(results):
 WRONG = {
     "06.1": [
         (nothing_caught, "The tool is run outside the try"),
+        (three_times, "ran the tool 3 times"),
+        (twice, "ran the tool 2 times"),
+        (none_is_failure, "The tool returns None, and that is an answer"),
+        (empty_is_failure, "a call fails where it raises, whatever it returns"),
+        (output_under_another_name, "that belongs under 'output'"),
+        (remembering(ran), "this time the tool was not run"),
+        (success_in_words, "'success' is True or False"),
         (around_the_run_alone, "The arguments are read outside the try"),
         (looked_up_outside, "The tool is looked up outside the try"),
         (exceptions_alone, "SystemExit is a BaseException"),
@@ -322,9 +422,9 @@ WRONG = {
         (nothing_for_a_failure, "the call has no answer"),
         (without_id, "it should be the call's own"),
         (output_alone, "give a dict with id"),
-        (error_as_output, "that is no success"),
-        (falsy_is_failure, "the tool returns 0"),
-        (call_as_an_object, "the code around the tool went wrong"),
+        (error_as_output, "that is not a success"),
+        (falsy_is_failure, "The tool returns 0, and that is an answer"),
+        (call_as_an_object, "that of your own code around it"),
         ({"success": True}, "give the function itself"),
         (lambda item: item, "TypeError"),
     ],
@@ -337,6 +437,8 @@ WRONG = {
         (abort_on_any_failure, "An error is an answer too"),
         (always_go_on, "none with an output"),
         (nothing_is_a_failure, "Nothing was asked"),
+        (in_request_order_alone, "whatever the order of the results"),
+        (forgets_a_branch, "each way through needs its return"),
         (status_alone, "give a pair"),
         (in_words, "give a pair"),
         (by_place, "it raised IndexError"),
@@ -350,6 +452,9 @@ WRONG = {
         (none_for_none, '"" for none'),
         (a_list, '"" for none'),
         (without_name, "the tool's name"),
+        (glued, "as a word of its own"),
+        (does_once, "each line names the tool"),
+        (known_secrets, "hide what os.environ holds"),
         (without_error, "what was wrong, result.error, is not there"),
         (nothing_to_do, "and not what to do"),
         (by_name, "names repeat"),
@@ -362,7 +467,7 @@ WRONG = {
         (empty_value_hidden, "leave empty values out"),
         (never_cut, "500 is the most"),
         (cut_at_the_end, "cut the error, then add that"),
-        (cut_from_behind, "at its begin is lost"),
+        (cut_from_behind, "at its beginning, is lost"),
         (cut_then_hidden, "half a secret is left"),
         (lambda results: results[1].error, "it raised IndexError"),
     ],
@@ -370,6 +475,37 @@ WRONG = {
         (1, "the first reply only asks"),
         (2, "if both calls of the first turn succeeded"),
         (4, "nothing is left to repeat"),
-        ("3", "is no number"),
+        ("3", "is not a number"),
     ],
+}
+
+EQUIVALENT = {
+    "06.1": {
+        "double: arguments = json.loads(tool_call['function']['arguments'])": "reads a text twice",
+        "double: text = f'{type(error).__name__}: {error}'": "makes the same text twice",
+    },
+    "06.2": {
+        "loop: for result in results → for result in list(results)[::-1]": "sorted afterwards",
+        "loop: for call in calls → for call in list(calls)[::-1]": "sorted afterwards",
+        "loop: for result in results → for result in list(results)[::-1] (2)": "all, in any order",
+        "loop: for result in results → for result in list(results)[::-1] (3)": "any, in any order",
+        "double: answered = sorted(ids) == sorted((call.id for call in calls)": "compares twice",
+        "double: if answered and all((result.success for result in results))": "asks twice",
+        "double: if any((result.success for result in results))": "asks twice",
+        "cache: first of equal": "equal results and calls have one class",
+    },
+    "06.3": {
+        "loop: for (name, value) in os.environ.items() → "
+        "for (name, value) in list(os.environ.items())[1:]": "the first variable is not a secret",
+        "loop: for (name, value) in os.environ.items() → "
+        "for (name, value) in list(os.environ.items())[::-1]": "all are hidden, in any order",
+        "loop: for word in words → for word in list(words)[::-1]": "any, in any order",
+        "constant: 400 → 401": "about where the cut is, is free",
+        "constant: 400 → 399": "about where the cut is, is free",
+        "double: for (name, value) in os.environ.items()": "hiding twice changes nothing",
+        "double: if value and any((word in name.upper() for word in words))": "hidden already",
+        "double: text = text.replace(value, '***')": "replaced already",
+        "double: error = ' '.join(hide(result.error).split())[:400]": "makes the same text twice",
+    },
+    "06.4": {},
 }
