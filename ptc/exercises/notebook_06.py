@@ -129,7 +129,9 @@ def _check_result(told: str, got: Any, output: Any) -> None:
     if got is None:
         raise Wrong(f"{told} gives None, so the call has no answer: return one there too.")
     if not isinstance(got, dict) or "success" not in got:
-        raise Wrong(f"{told} gives {shown(got)}; give a dict with id, success, and output or error.")
+        raise Wrong(
+            f"{told} gives {shown(got)}; give a dict with id, success, and output or error."
+        )
     if got.get("id") != _ID:
         raise Wrong(f"{told} gives the id {got.get('id')!r}; it should be the call's own, {_ID!r}.")
     if output is _FAILS:
@@ -157,7 +159,9 @@ def _why_not_output(got: dict[str, Any], output: Any) -> str:
 
 def _check_failure(told: str, got: dict[str, Any]) -> None:
     if got["success"] is not False:
-        raise Wrong(f"{told} gives {shown(got, 200)}: that is not a success, so 'success' is False.")
+        raise Wrong(
+            f"{told} gives {shown(got, 200)}: that is not a success, so 'success' is False."
+        )
     if not isinstance(got.get("error"), str):
         raise Wrong(f"{told} gives the error {shown(got.get('error'))}; it should be text.")
     if not got["error"].strip():
@@ -322,7 +326,9 @@ def _classify(classify: Callable[..., Any]) -> None:
             raise Wrong(f"for {outcome.told} it gives None; each way through needs its return.")
         pair = tuple(got) if isinstance(got, list | tuple) else ()
         if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], bool):
-            raise Wrong(f'for {outcome.told} it gives {shown(got)}; give a pair like ("partial", True).')
+            raise Wrong(
+                f'for {outcome.told} it gives {shown(got)}; give a pair like ("partial", True).'
+            )
         if pair != outcome.expected:
             raise Wrong(
                 f"for {outcome.told} it gives {pair!r}; it should be {outcome.expected!r}. "
@@ -496,7 +502,9 @@ def _keeps_to_the_bound(summarise: Callable[..., Any]) -> None:
     if len(got) > _MOST:
         raise Wrong(f"for {told} the line has {len(got)}; {_MOST} is the most.")
     if "row 17" not in got:
-        raise Wrong(f"for {told} it gives {shown(got, 120)}: 'row 17', which stands at its beginning, is lost.")
+        raise Wrong(
+            f"for {told} it gives {shown(got, 120)}: 'row 17', which stands at its beginning, is lost."
+        )
     if not _says_what_to_do(got):
         raise Wrong(f"for {told} the cut took what to do with it: cut the error, then add that.")
     secret = _HIDDEN["PTC_CHECK_SECRET"]

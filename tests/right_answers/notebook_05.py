@@ -10,9 +10,7 @@ def ids_of_the_message(message, results):
     """The ids by place, from the model's own message."""
     messages = [message]
     for asked, result in zip(message["tool_calls"], results, strict=True):
-        messages.append(
-            {"role": "tool", "tool_call_id": asked["id"], "content": result.content}
-        )
+        messages.append({"role": "tool", "tool_call_id": asked["id"], "content": result.content})
     return messages
 
 

@@ -123,7 +123,9 @@ def with_a_regex(results):
 
     def line(result):
         error = re.sub(hidden, "***", result.error) if hidden else result.error
-        return f"{result.call.name}({result.call.id}): {' | '.join(error.splitlines())[:350]}; retry"
+        return (
+            f"{result.call.name}({result.call.id}): {' | '.join(error.splitlines())[:350]}; retry"
+        )
 
     return "\n".join(line(result) for result in results if not result.success)
 

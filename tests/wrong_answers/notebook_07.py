@@ -134,6 +134,75 @@ def the_futures(calls, run, pool, timeout):
     return futures
 
 
+def one_at_a_time(calls, run, pool, timeout):
+    answers = []
+    for call in calls:
+        try:
+            answers.append(pool.submit(run, call).result(timeout=timeout))
+        except TimeoutError:
+            answers.append(LATE)
+    return answers
+
+
+def a_timeout_of_its_own(seconds):
+    def runner(calls, run, pool, timeout):
+        futures = [pool.submit(run, call) for call in calls]
+        done, _ = wait(futures, timeout=seconds)
+        return [f.result() if f in done else LATE for f in futures]
+
+    return runner
+
+
+def sleeps_until_its_own_timeout(calls, run, pool, timeout):
+    futures = [pool.submit(run, call) for call in calls]
+    for _ in range(100):
+        if all(future.done() for future in futures):
+            break
+        time.sleep(0.01)
+    return [f.result() if f.done() else LATE for f in futures]
+
+
+def loses_all_when_one_raises(calls, run, pool, timeout):
+    """What this exercise's solution once was."""
+    futures = [pool.submit(run, call) for call in calls]
+    done, _ = wait(futures, timeout=timeout)
+    return [f.result() if f in done else LATE for f in futures]
+
+
+def any_error_is_late(calls, run, pool, timeout):
+    futures = [pool.submit(run, call) for call in calls]
+    wait(futures, timeout=timeout)
+    return [f.result() if f.done() and not f.exception() else LATE for f in futures]
+
+
+def caught(kind, told=str):
+    def runner(calls, run, pool, timeout):
+        futures = [pool.submit(run, call) for call in calls]
+        wait(futures, timeout=timeout)
+        answers = []
+        for future in futures:
+            try:
+                answers.append(future.result() if future.done() else LATE)
+            except kind as error:
+                answers.append(told(error))
+        return answers
+
+    return runner
+
+
+def a_timeout_error_is_late(calls, run, pool, timeout):
+    deadline = time.monotonic() + timeout
+    answers = []
+    for future in [pool.submit(run, call) for call in calls]:
+        try:
+            answers.append(future.result(timeout=max(0, deadline - time.monotonic())))
+        except TimeoutError:
+            answers.append(LATE)
+        except BaseException as error:
+            answers.append(repr(error))
+    return answers
+
+
 def retry_with(passing=(ConnectionError, TimeoutError), *, backoff=True, last="raise", extra=0):
     """A retry with one thing changed."""
 
@@ -168,6 +237,24 @@ def textbook(tool, attempts, sleep):
 
 def the_same_wait(tool, attempts, sleep):
     return retry_with()(tool, attempts, lambda _: sleep(0.1))
+
+
+def again_if_empty(tool, attempts, sleep):
+    for number in range(attempts):
+        try:
+            if answer := tool():
+                return answer
+        except (ConnectionError, TimeoutError):
+            if number == attempts - 1:
+                raise
+        sleep(0.1 * 2**number)
+
+
+def again_if_none(tool, attempts, sleep):
+    answer = None
+    while answer is None:
+        answer = retry_with()(tool, attempts, sleep)
+    return answer
 
 
 def for_ever(tool, attempts, sleep):
@@ -218,6 +305,48 @@ def a_key_a_call(order, euros, bank, retry):
     return retry(lambda: bank.pay(euros, key=key))
 
 
+def remembers_without_a_key():
+    """Enough as long as no answer gets lost."""
+    paid = {}
+
+    def pay(order, euros, bank, retry):
+        if order not in paid:
+            paid[order] = retry(lambda: bank.pay(euros, key=str(uuid4())))
+        return paid[order]
+
+    return pay
+
+
+def remembers_with_a_key_a_call():
+    paid = {}
+
+    def pay(order, euros, bank, retry):
+        if order not in paid:
+            key = str(uuid4())
+            paid[order] = retry(lambda: bank.pay(euros, key=key))
+        return paid[order]
+
+    return pay
+
+
+def three_attempts_of_its_own(order, euros, bank, retry):
+    for _ in range(2):
+        try:
+            return bank.pay(euros, key=order)
+        except ConnectionError:
+            pass
+    return bank.pay(euros, key=order)
+
+
+def asks_twice(order, euros, bank, retry):
+    retry(lambda: bank.pay(euros, key=order))
+    return retry(lambda: bank.pay(euros, key=order))
+
+
+def always_twenty(order, euros, bank, retry):
+    return retry(lambda: bank.pay(20, key=order))
+
+
 def one_key_for_all(order, euros, bank, retry):
     return retry(lambda: bank.pay(euros, key="payment"))
 
@@ -262,9 +391,20 @@ WRONG = {
         (forgets_the_late, "the late call needs one too"),
         (late_ones_last, "at the wrong places"),
         (as_they_finish, "at the wrong places"),
-        (no_timeout, "so it may wait for ever"),
-        (no_waiting, "doesn't wait for them at all"),
+        (no_timeout, "long after that it still waits"),
+        (no_waiting, "doesn't wait for them, or not"),
         (always_the_whole_timeout, "Leave when the last is done"),
+        (one_at_a_time, "1 of 3 calls is submitted, and it waits for that one"),
+        (a_timeout_of_its_own(0.2), "it waits 0.2 s in all"),
+        (a_timeout_of_its_own(0.01), "That call was in time"),
+        (sleeps_until_its_own_timeout, "long after that it still waits"),
+        (loses_all_when_one_raises, "its answer is the text of its error"),
+        (any_error_is_late, "It was in time, and failed"),
+        (a_timeout_error_is_late, "raises TimeoutError: the service took too long, timeout=5"),
+        (caught(Exception), "the one for Ys raises SystemExit"),
+        (caught(BaseException), "gives '' for that call"),
+        (caught(BaseException, lambda error: error), "give the text of its error, such as"),
+        (caught(BaseException, lambda error: "failed"), "give the text of its error, such as"),
         (empty_is_late, "an empty text, and that is an answer"),
         (none_for_late, "It should be"),
         (a_pool_of_its_own, "the pool had nothing to do"),
@@ -280,6 +420,8 @@ WRONG = {
         (retry_with(OSError), "PermissionError: not your account, each time"),
         (retry_with(ConnectionError), "TimeoutError twice and then works"),
         (that_very_type, "ConnectionResetError twice and then works"),
+        (again_if_empty, "the tool returns ''"),
+        (again_if_none, "the tool returns None"),
         (retry_with(backoff=False), "never calls sleep"),
         (its_own_sleep, "never calls sleep"),
         (the_same_wait, "the backoff doubles"),
@@ -300,6 +442,11 @@ WRONG = {
         (without_a_key, "Without a key each request is a new payment"),
         (a_new_key_each_time, "a new key is a new payment"),
         (a_key_a_call, "protects the attempts of that call alone"),
+        (remembers_without_a_key(), "a new key is a new payment"),
+        (remembers_with_a_key_a_call(), "and the model asks for it again"),
+        (three_attempts_of_its_own, "leave it to retry how many there are"),
+        (asks_twice, "once is enough"),
+        (always_twenty, "made the payments [20]"),
         (one_key_for_all, "Two orders need two keys"),
         (the_amount_as_key, "Two orders need two keys"),
         (paid_before_retry, "retry wants a function to call"),
@@ -313,6 +460,23 @@ WRONG = {
         ([1, 1, 1], "not 1 for get_forecast"),
         ([2, 2, 1], "registered with idempotent=False"),
         ((2, 1, 3), "a second would run beside it"),
-        (4, "is no list of three numbers"),
+        (4, "is not a list of three numbers"),
     ],
+}
+
+EQUIVALENT = {
+    "07.1": {
+        "double: if not future.done()": "asks twice",
+        "double: error = future.exception()": "asks twice",
+        "double: if error is not None": "asks twice",
+    },
+    "07.2": {
+        "compare: number == attempts - 1 → number >= attempts - 1": "no number is larger",
+        "double: for number in range(attempts)": "the first loop ends with a return or an error",
+    },
+    "07.3": {
+        "cache: first of equal": "an order that was paid has its receipt already",
+        "cache: bank.pay(euros, key=order)": "an order that was paid has its receipt already",
+    },
+    "07.4": {},
 }
