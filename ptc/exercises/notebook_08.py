@@ -6,15 +6,15 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 from ..calls import ToolCall, ToolResult
 from ..execute import execute_parallel
 from ..registry import ToolRegistry
-from ..text import describe, shorten
 from ..timeline import lower_bound, schedule
 from ..timeline import makespan as last_end
-from .judging import Exercise, Wrong, call, close
+from .judging import Exercise, Wrong, call, close, is_number, shown
 
 # --- 08.1: the makespan model ----------------------------------------------------------------
 
@@ -105,23 +105,44 @@ def _makespan_cases() -> list[tuple[list[float], int]]:
 
 
 _CASES = _makespan_cases()
+_FIRST: tuple[list[float], int] = ([0.125, 0.125, 0.5], 2)
 _EMPTY: tuple[list[float], int] = ([], 3)
 
 
 def _makespan(model: Callable[..., Any]) -> None:
+    _judge_first(model)
     got = [call(model, list(durations), workers) for durations, workers in _CASES]
     for (durations, workers), seconds in zip(_CASES, got, strict=True):
         expected = _expected(durations, workers)
         if not close(seconds, expected):
-            on = "1 worker" if workers == 1 else f"{workers} workers"
-            told = f"for {durations} on {on} it gives {shorten(repr(seconds), 80)}, not {expected}."
-            raise Wrong(f"{told} {_why_not_makespan(got, seconds, durations, workers)}")
+            why = _why_not_makespan(got, seconds, durations, workers)
+            raise Wrong(f"{_told_of(durations, workers, seconds)} {why}")
     if not close(none := call(model, *_EMPTY), 0):
-        raise Wrong(f"for no calls it gives {shorten(repr(none), 80)}, not 0: they end at once.")
+        raise Wrong(f"for no calls it gives {shown(none)}, not 0: they end at once.")
+
+
+def _told_of(durations: list[float], workers: int, seconds: Any) -> str:
+    on = "1 worker" if workers == 1 else f"{workers} workers"
+    expected = _expected(durations, workers)
+    return f"for {durations} on {on} it gives {shown(seconds)}, not {expected}."
+
+
+def _judge_first(model: Callable[..., Any]) -> None:
+    """One short batch before all others: whoever runs the calls would run them for a minute."""
+    durations, workers = _FIRST
+    began = perf_counter()
+    seconds = call(model, list(durations), workers)
+    took = perf_counter() - began
+    expected = _expected(durations, workers)
+    if not close(seconds, expected) and took >= expected * 0.9:
+        raise Wrong(
+            f"{_told_of(durations, workers, seconds)} That took {took:.1f} s: the calls were run, "
+            "or slept through, and measured. A prediction only computes: nothing runs."
+        )
 
 
 def _why_not_makespan(got: list, seconds: Any, durations: list[float], workers: int) -> str:
-    if not isinstance(seconds, int | float):
+    if not is_number(seconds):
         return "Give one number: the seconds until the last call ends."
     for wrong_model, why in _MODELS:
         if all(close(g, wrong_model(*case)) for g, case in zip(got, _CASES, strict=True)):
@@ -153,33 +174,72 @@ def _let_in(workers: int) -> float:
     return out[-1]
 
 
+_CLOSE = 0.02  # seconds: two decimals are asked for
+
+
 def _service(guess: Any) -> None:
-    numbers = isinstance(guess, list | tuple) and all(isinstance(g, int | float) for g in guess)
+    numbers = isinstance(guess, list | tuple) and all(map(is_number, guess))
     if not numbers or len(guess) != len(_ON):
-        raise Wrong(f"{shorten(repr(guess), 60)} is no list of three numbers, such as [9, 9, 9].")
+        raise Wrong(f"{shown(guess)} is not a list of three numbers, such as [9, 9, 9].")
     for seconds, workers in zip(guess, _ON, strict=True):
-        if abs(seconds - _let_in(workers)) > 0.051:
-            raise Wrong(f"not {seconds:g} s on {workers}. {_why_not_seconds(seconds, workers)}")
+        if abs(seconds - _let_in(workers)) > _CLOSE:
+            why = _why_not_seconds(float(seconds), workers)
+            raise Wrong(f"not {seconds:g} s on {workers} workers. {why}")
 
 
 def _why_not_seconds(seconds: float, workers: int) -> str:
-    if abs(seconds - math.ceil(_NINE / workers) * _INSIDE) < 0.051:
+    rounds = math.ceil(_NINE / workers)
+    known = [
+        (_NINE * _INSIDE, "That is nine answers one after the other, on one worker."),
+        (_NINE * (_DOOR + _INSIDE), "That is nine calls one after the other, on one worker."),
+        (
+            rounds * _INSIDE,
+            f"That is {rounds} rounds of {_INSIDE} s, as if nobody had to wait at the door.",
+        ),
+        (
+            rounds * (_DOOR + _INSIDE),
+            f"That is {rounds} rounds of {_DOOR + _INSIDE:g} s. A worker waits at the door while "
+            "others are inside, so these times overlap.",
+        ),
+        (
+            _NINE * _INSIDE / workers,
+            "That is total work / workers, as if nobody had to wait at the door.",
+        ),
+        (_NINE * _DOOR, "The first is let in at 0.0 s, so the ninth at 0.8 s, and then it is in."),
+        (
+            _NINE * _DOOR + _INSIDE,
+            "The first is let in at 0.0 s, so the ninth at 0.8 s and not at 0.9 s.",
+        ),
+        ((_NINE - 1) * _DOOR, f"Then the ninth is let in; its answer takes {_INSIDE} s more."),
+        (1.0, "Nearly: two decimals. The ninth is let in at 0.80 s, and takes 0.25 s."),
+        (1.1, "Nearly: two decimals. The ninth is let in at 0.80 s, and takes 0.25 s."),
+    ]
+    if workers == _ON[0]:
+        known += [
+            (
+                _let_in(_ON[1]),
+                "So it would be if a worker always stood at the door. With two, both are inside "
+                "when it opens at 0.2 s: the third call comes when the first is out, at 0.25 s.",
+            ),
+            (1.2, "Nearly: two decimals."),
+            (1.3, "Nearly: two decimals."),
+        ]
+    for number, why in known:
+        if abs(seconds - number) < _CLOSE / 2:
+            return why
+    if seconds < (_NINE - 1) * _DOOR + _INSIDE:
         return (
-            f"That is {math.ceil(_NINE / workers)} rounds of {_INSIDE} s, as if nobody had to wait "
-            "at the door."
+            f"No number of workers is as fast: the ninth is let in at 0.8 s at the earliest, and "
+            f"its answer takes {_INSIDE} s."
         )
-    if abs(seconds - (_NINE - 1) * _DOOR) < 0.026:
-        return f"At 0.8 s the ninth is let in, at the earliest; its answer takes {_INSIDE} s more."
-    if seconds < _let_in(workers):
-        return "The ninth is let in at 0.8 s at the earliest, and each answer takes 0.25 s."
     if workers == _ON[0]:
         return (
-            "Two workers: the first two are let in at 0.0 and 0.1 s. The third comes when the "
-            "first is out, at 0.25 s. Go on from there."
+            "The first two calls are let in at 0.0 and 0.1 s. The third comes when the first is "
+            "out, at 0.25 s. Go on from there to the ninth."
         )
     return (
-        f"With {workers} workers somebody stands at the door whenever it opens, so one is let in "
-        "every 0.1 s. When is the ninth let in, and when is it out?"
+        f"With {workers} workers one is at the door whenever it opens, so a call is let in every "
+        f"{_DOOR} s. When is the ninth let in, and when is it out?"
     )
 
 
@@ -193,6 +253,8 @@ _RATES = [  # calls a minute, seconds a call, calls in the batch, workers; exact
     (600, 0.125, 40, 2),
     (600, 2.0, 7, 7),
     (1200, 0.75, 100, 15),
+    (301, 1.0, 400, 6),  # a little more than 5, whatever a minute is rounded to
+    (299, 1.0, 400, 5),
 ]
 
 
@@ -202,14 +264,14 @@ def _rate(choose: Callable[..., Any]) -> None:
         if type(got) is not int or got != expected:
             told = (
                 f"{per_minute} calls a minute, {seconds} s a call, {calls} calls: it gives "
-                f"{shorten(repr(got), 60)}, not {expected}."
+                f"{shown(got)}, not {expected}."
             )
             raise Wrong(f"{told} {_why_not_workers(got, per_minute, seconds, calls, expected)}")
 
 
 def _why_not_workers(got: Any, per_minute: int, seconds: float, calls: int, expected: int) -> str:
     busy = per_minute / 60 * seconds
-    if not isinstance(got, int | float) or isinstance(got, bool):
+    if not is_number(got):
         return "Give a number of workers."
     if close(got, expected):
         return "The value is right, but workers are counted: give an int, as math.ceil does."
@@ -227,7 +289,7 @@ def _why_not_workers(got: Any, per_minute: int, seconds: float, calls: int, expe
     if close(got, busy):
         return f"On average {busy:g} calls are on their way, and no worker is a fraction."
     if got == math.floor(busy) + 1 and busy == math.floor(busy):
-        return f"rate × latency is {busy:g} sharp, and so many are enough: one more only waits."
+        return f"rate × latency is exactly {busy:g}, and so many are enough: one more only waits."
     if got < 1:
         return "Without a worker nothing runs: one at least."
     if got < busy:
@@ -242,7 +304,7 @@ def _why_not_workers(got: Any, per_minute: int, seconds: float, calls: int, expe
 
 _PATIENCE = 0.15  # seconds until we believe that the other call is kept out by a lock of their own
 _PAUSE = 0.25  # seconds for it to come in, at each line of the first
-_START, _FIRST, _SECOND = 100, 30, 12
+_START, _FIRST_PAID, _SECOND_PAID = 100, 30, 12
 _DEADLINE = 5.0  # seconds for two deposits
 
 
@@ -317,13 +379,22 @@ class _StagedAccount:
         self.total = _START
         self._calls = calls
         self.readers: set[int] = set()  # their threads
+        self.taken_before = 0  # how often the lock was taken while the registry was made
+        self.was_touched = False  # by a call
+
+    def begin(self) -> None:
+        """From here on it is the calls that read and write."""
+        self.readers.clear()
+        self.taken_before, self.lock.taken = self.lock.taken, 0
+        self.was_touched = False
 
     def __repr__(self) -> str:
-        return f"Account({self.total})"
+        return "account"
 
     @property
     def balance(self) -> int:
         me = threading.get_ident()
+        self.was_touched = True
         with self.lock.changed:
             balance, first = self.total, not self.readers
             self.readers.add(me)
@@ -335,6 +406,7 @@ class _StagedAccount:
 
     @balance.setter
     def balance(self, amount: int) -> None:
+        self.was_touched = True
         self.total = amount
 
     def _other_is_held_up(self) -> bool:
@@ -357,27 +429,30 @@ class _StagedAccount:
 
 
 def _race(make: Callable[..., Any]) -> None:
-    account, registry = _deposit(make, [_FIRST, _SECOND])
-    expected = _START + _FIRST + _SECOND
-    if account.total == expected:
-        return
-    alone, _ = _deposit(make, [_FIRST])
-    if alone.total != _START + _FIRST:
+    account, registry, _ = _deposit(make, [_FIRST_PAID, _SECOND_PAID])
+    alone, _, results = _deposit(make, [_FIRST_PAID])
+    if alone.total != _START + _FIRST_PAID:
         raise Wrong(
-            f"one deposit of {_FIRST} alone leaves {alone.total} of {_START}: it should be "
-            f"{_START + _FIRST}."
+            f"one deposit of {_FIRST_PAID} alone, in an account of {_START}, leaves {alone.total}: "
+            f"it should be {_START + _FIRST_PAID}."
         )
-    told = (
-        f"{_START} in the account, {_FIRST} and {_SECOND} paid in at the same time: "
-        f"{account.total} are left, not {expected}."
-    )
-    raise Wrong(f"{told} {_why_lost(account, registry)}")
+    expected = _START + _FIRST_PAID + _SECOND_PAID
+    if account.total != expected:
+        raise Wrong(
+            f"{_START} in the account, {_FIRST_PAID} and {_SECOND_PAID} paid in at the same time: "
+            f"{account.total} are left, not {expected}. {_why_lost(account, registry)}"
+        )
+    if results[0].output != alone.total:
+        raise Wrong(
+            f"one deposit of {_FIRST_PAID} alone gives {shown(results[0].output)}; like that of "
+            f"racing, it returns the new balance, {alone.total}."
+        )
 
 
 def _why_lost(account: _StagedAccount, registry: ToolRegistry) -> str:
-    places = registry["deposit"].places
-    if places and places.limit > 1:
-        return f"max_concurrency={places.limit} lets both in at once; how many may be in?"
+    limit = _limit_of(registry)
+    if limit is not None:
+        return f"max_concurrency={limit} lets {limit} in at once; how many may be in?"
     if not account.readers:
         return (
             "The balance was read when the registry was made, and no call has read it since: each "
@@ -385,27 +460,49 @@ def _why_lost(account: _StagedAccount, registry: ToolRegistry) -> str:
         )
     if account.lock.taken:
         return (
-            "The account's lock is taken, and not held from the read to the write: what was read "
+            "The account's lock is taken, but not held from the read to the write: what was read "
             "is out of date when it is written."
         )
-    return (
-        f"Both calls read {_START} before either wrote, so one deposit is lost. What keeps the "
-        "second one out has to be shared by both calls: a lock made new in each call, or in "
-        "another place for each, keeps nobody out."
-    )
+    both = f"Both calls read {_START} before either wrote, so one deposit is lost."
+    if account.taken_before:
+        return (
+            f"{both} The account's lock is held while the registry is made, and no longer when "
+            "the calls run: each call has to take it."
+        )
+    if _has_a_lock(registry):
+        return (
+            f"{both} There is a lock, and it doesn't keep the second call out. It has to be the "
+            "same one for both calls, and held from the read to the write."
+        )
+    return f"{both} Nothing keeps the second call out between the read and the write."
 
 
-def _deposit(make: Callable[..., Any], amounts: list[int]) -> tuple[_StagedAccount, ToolRegistry]:
+def _limit_of(registry: ToolRegistry) -> int | None:
+    """The tool's ``max_concurrency``."""
+    places = registry["deposit"].places
+    return places.limit if places else None
+
+
+def _has_a_lock(registry: ToolRegistry) -> bool:
+    """Does the tool's code speak of a lock, or of a context that it enters?"""
+    code = getattr(registry["deposit"].fn, "__code__", None)
+    names = code.co_names + code.co_freevars + code.co_varnames if code else ()
+    words = ("lock", "semaphore", "acquire", "mutex", "condition")
+    return any(word in name.lower() for name in names for word in words)
+
+
+def _deposit(
+    make: Callable[..., Any], amounts: list[int]
+) -> tuple[_StagedAccount, ToolRegistry, list[ToolResult]]:
     """Pay the amounts in, in one batch; tell what goes wrong with any number of calls."""
     account = _StagedAccount(len(amounts))
     registry = call(make, account)
     if not isinstance(registry, ToolRegistry):
-        raise Wrong(f"give the registry, not {shorten(describe(registry), 60)}.")
+        raise Wrong(f"give the registry, not {shown(registry)}.")
     if "deposit" not in registry:
         raise Wrong(f"the registry has no tool named 'deposit', but {list(registry)}.")
-    places = registry["deposit"].places
-    account.one_at_a_time = bool(places and places.limit == 1)
-    account.readers.clear()
+    account.one_at_a_time = _limit_of(registry) == 1
+    account.begin()
     calls = [ToolCall(f"c{n}", "deposit", {"amount": paid}) for n, paid in enumerate(amounts)]
 
     def ended(result: ToolResult) -> None:
@@ -424,7 +521,12 @@ def _deposit(make: Callable[..., Any], amounts: list[int]) -> tuple[_StagedAccou
     for asked, result in zip(calls, results, strict=True):
         if not result.success:
             raise Wrong(f"deposit({asked.arguments['amount']}) gave an error: {result.error}.")
-    return account, registry
+    if not account.was_touched:
+        raise Wrong(
+            "the deposits of a new account went elsewhere: the registry was made for another one. "
+            "Each call of safe makes a registry for the account that it is given."
+        )
+    return account, registry, results
 
 
 EXERCISES = {

@@ -1,6 +1,7 @@
 """Wrong answers to the exercises of notebook 08."""
 
 import math
+import time
 from contextlib import nullcontext
 from threading import Lock, local
 
@@ -65,6 +66,16 @@ def last_ones_finish(durations, workers):
         end = min(free) + seconds
         free[free.index(min(free))] = end
     return end
+
+
+def really_sleeps(durations, workers):
+    began = time.perf_counter()
+    free = [began] * workers
+    for seconds in durations:
+        free[free.index(min(free))] += seconds
+    while time.perf_counter() < max(free):
+        time.sleep(0.01)
+    return time.perf_counter() - began
 
 
 def the_list(durations, workers):
@@ -194,6 +205,29 @@ def no_lock_at_all(account):
     return registry_with(deposit)
 
 
+def gives_nothing_back(account):
+    def deposit(amount: int) -> None:
+        with account.lock:
+            account.balance += amount
+
+    return registry_with(deposit)
+
+
+def locked_while_made(account):
+    with account.lock:
+        return racing(account)
+
+
+def always_the_first_account():
+    accounts = []
+
+    def safe(account):
+        accounts.append(account)
+        return racing(accounts[0], max_concurrency=1)
+
+    return safe
+
+
 def other_argument(account):
     def deposit(sum: int) -> None:
         account.balance += sum
@@ -237,6 +271,7 @@ WRONG = {
             lambda durations, workers: max(max(durations), sum(durations) / workers),
             "That is the lower bound. It says",
         ),
+        (really_sleeps, "the calls were run, or slept through"),
         (the_list, "Give one number"),
         (no_default, "for [], 3 it raised ValueError"),
         (0.5, "give the function itself"),
@@ -244,41 +279,66 @@ WRONG = {
     "08.2": [
         ([1.25, 0.75, 0.5], "3 rounds of 0.25 s"),
         ([1.25, 1.05, 0.8], "its answer takes 0.25 s more"),
-        ([0.9, 1.05, 1.05], "0.8 s at the earliest, and"),
-        ([1.15, 1.15, 1.15], "0.8 s at the earliest, and"),
+        ([0.9, 1.05, 1.05], "and then it is in"),
+        ([1.15, 1.15, 1.15], "and not at 0.9 s"),
+        ([1.25, 1.0, 1.0], "Nearly: two decimals"),
+        ([1.2, 1.05, 1.05], "Nearly: two decimals"),
+        ([1.25, 1.1, 1.05], "Nearly: two decimals"),
+        ([1.75, 1.05, 0.7], "so these times overlap"),
+        ([1.125, 0.75, 0.375], "That is total work / workers"),
+        ([1.05, 1.05, 1.05], "if a worker always stood at the door"),
+        ([2.25, 2.25, 2.25], "one after the other, on one worker"),
+        ([0.3, 0.2, 0.1], "No number of workers is as fast"),
         ([1.5, 1.05, 1.05], "The third comes when the first is out"),
-        ([1.25, 1.05, 1.25], "somebody stands at the door"),
-        (1.25, "is no list of three numbers"),
+        ([1.25, 1.05, 1.25], "one is at the door whenever it opens"),
+        (1.25, "is not a list of three numbers"),
     ],
     "08.3": [
         (lambda per_minute, seconds, calls: calls, "all start at once"),
         (lambda rate, seconds, calls: min(calls, math.ceil(rate * seconds)), "60 seconds make"),
         (lambda rate, seconds, calls: min(calls, max(1, int(rate * seconds / 60))), "round up to"),
         (lambda rate, seconds, calls: min(calls, round(rate * seconds / 60)), "round up to"),
-        (lambda rate, seconds, calls: min(calls, int(rate * seconds / 60) + 1), "5 sharp"),
+        (
+            lambda rate, seconds, calls: min(calls, int(rate * seconds / 60) + 1),
+            "is exactly 5, and",
+        ),
         (lambda rate, seconds, calls: math.ceil(rate * seconds / 60), "More workers than calls"),
         (lambda rate, seconds, calls: rate * seconds / 60, "give an int"),
         (lambda rate, seconds, calls: rate // 60, "so many calls are on their way"),
         (lambda rate, seconds, calls: rate / 60 / seconds, "That is rate / latency"),
+        (lambda rate, seconds, calls: min(calls, math.ceil(rate * seconds / 61)), "round up to"),
         (lambda rate, seconds, calls: 0, "one at least"),
         (lambda rate, seconds, calls: "5", "Give a number of workers"),
     ],
     "08.4": [
-        (racing, "Both calls read 100"),
-        (in_one_line, "Both calls read 100"),
-        (no_lock_at_all, "Both calls read 100"),
-        (a_new_lock_each_time, "keeps nobody out"),
-        (a_lock_for_each_thread, "keeps nobody out"),
-        (lambda account: racing(account, max_concurrency=2), "max_concurrency=2 lets both in"),
+        (racing, "Nothing keeps the second call out"),
+        (in_one_line, "Nothing keeps the second call out"),
+        (no_lock_at_all, "Nothing keeps the second call out"),
+        (a_new_lock_each_time, "It has to be the same one for both calls"),
+        (a_lock_for_each_thread, "It has to be the same one for both calls"),
+        (lambda account: racing(account, max_concurrency=2), "max_concurrency=2 lets 2 in"),
         (lock_around_the_write, "not held from the read to the write"),
         (lock_around_each, "not held from the read to the write"),
-        (own_lock_around_each, "Both calls read 100"),
+        (own_lock_around_each, "and held from the read to the write"),
         (lock_kept, "kept the lock"),
         (lock_taken_twice, "would wait for itself"),
-        (overwritten, "alone leaves 30"),
+        (overwritten, "in an account of 100, leaves 30"),
+        (gives_nothing_back, "it returns the new balance, 130"),
+        (locked_while_made, "no longer when the calls run"),
+        (always_the_first_account(), "went elsewhere"),
         (read_once, "no call has read it since"),
         (other_argument, "gave an error"),
         (other_name, "no tool named 'deposit'"),
         (lambda account: account.lock, "give the registry"),
     ],
+}
+
+EQUIVALENT = {
+    "08.1": {
+        "double: worker = free.index(min(free))": "asks twice who is free",
+        "cache: first of equal": "the same batch has the same makespan",
+    },
+    "08.2": {},
+    "08.3": {"cache: first of equal": "the same limit takes the same number of workers"},
+    "08.4": {"double: registry = ToolRegistry()": "the second, empty one is filled"},
 }
