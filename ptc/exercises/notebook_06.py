@@ -503,7 +503,8 @@ def _keeps_to_the_bound(summarise: Callable[..., Any]) -> None:
         raise Wrong(f"for {told} the line has {len(got)}; {_MOST} is the most.")
     if "row 17" not in got:
         raise Wrong(
-            f"for {told} it gives {shown(got, 120)}: 'row 17', which stands at its beginning, is lost."
+            f"for {told} it gives {shown(got, 120)}: 'row 17', which stands at its beginning, is "
+            "lost."
         )
     if not _says_what_to_do(got):
         raise Wrong(f"for {told} the cut took what to do with it: cut the error, then add that.")

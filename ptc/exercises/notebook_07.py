@@ -102,7 +102,7 @@ class _HangingPool(Executor):
         self._without_thread: list[Future] = []
 
     def run(self, asked: ToolCall) -> str:
-        city = asked.arguments["city"]
+        city = str(asked.arguments["city"])
         if city in self.hung:
             self._settled.set()
             self._let_go.wait(_LONG)

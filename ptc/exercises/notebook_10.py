@@ -6,7 +6,9 @@ from copy import deepcopy
 from typing import Any
 
 from ..provider.refusals import Refused, check_request
-from .judging import Exercise, NotAttempted, Wrong, call
+from ..text import explain
+from .bounded import Stopped
+from .judging import Exercise, NotAttempted, Wrong, call, shown
 
 Delta = dict[str, Any]
 
@@ -28,6 +30,10 @@ def _call(id: str, name: str, text: str) -> dict[str, str]:
 
 _TWO = [_call("a", "get_time", '{"city": "Paris"}'), _call("b", "get_date", '{"city": "Lima"}')]
 _SAME = [_call("a", "get_time", '{"city": "Rome"}'), _call("b", "get_time", '{"city": "Lima"}')]
+_ALIKE = [
+    _call("call_12", "get_time", '{"city": "Rome"}'),
+    _call("call_1", "get_date", '{"city": "Rome"}'),
+]
 _LONE = [_call("a", "get_time", '{"city": "Paris"}')]
 
 
@@ -61,21 +67,41 @@ _STREAMS: list[tuple[str, list[Delta], list[dict]]] = [
         [_delta(..., made["id"], made["name"], made["arguments"]) for made in _TWO],
         _TWO,
     ),
+    (
+        "a first delta without arguments, and later ones without a name",
+        [
+            {"index": 0, "id": "a", "function": {"name": "get_time"}},
+            {"index": 0, "function": {"arguments": '{"city": '}},
+            {"index": 0, "function": {"arguments": '"Paris"}'}},
+        ],
+        _LONE,
+    ),
+    (
+        "a name that comes one delta after the id",
+        [
+            {"index": 0, "id": "a", "function": {}},
+            {"index": 0, "function": {"name": "get_time", "arguments": '{"city": "Paris"}'}},
+        ],
+        _LONE,
+    ),
+    ("ids of which one is a part of the other, the index always 0", _as(_ALIKE, [0, 0]), _ALIKE),
     ("no call at all", [], []),
 ]
 
 
 def _assembled(assemble: Callable[..., Any]) -> None:
+    if not callable(assemble):
+        raise Wrong(f"give the function itself, not {shown(assemble)}.")
     for told, deltas, expected in _STREAMS:
+        sent = json.loads(json.dumps(deltas))  # so that equal texts are other objects
         try:
-            got = assemble(deepcopy(deltas))
+            got = assemble(sent)
         except Exception as error:
-            shown = f"{type(error).__name__}: {error}"
-            raise Wrong(f"for {told} it raised {shown}.{_hint_of(error)}") from error
+            raise Wrong(f"for {told} it raised {explain(error)}.{_hint_of(error)}") from error
         if got is None:
             raise NotAttempted
         if got != expected:
-            raise Wrong(f"for {told} it gives {got!r}. {_why(got, expected)}")
+            raise Wrong(f"for {told} it gives {shown(got, 200)}. {_why(got, expected)}")
 
 
 def _hint_of(error: Exception) -> str:
@@ -83,6 +109,8 @@ def _hint_of(error: Exception) -> str:
         return " Some providers send no index: delta.get('index') gives None then."
     if isinstance(error, KeyError) and error.args in (("id",), ("name",)):
         return " Only the first delta of a call has its id and its name: use .get."
+    if isinstance(error, KeyError) and error.args == ("arguments",):
+        return " Not every delta has arguments: use .get."
     return ""
 
 
@@ -101,7 +129,7 @@ def _why(got: Any, expected: list[dict]) -> str:
         )
     texts = [item.get("arguments") for item in got]
     if texts != [item["arguments"] for item in expected]:
-        return "The pieces of a call's arguments belong one behind the other, and to that call."
+        return "The pieces of a call's arguments belong one after the other, and to that call."
     return f"It should be {expected!r}."
 
 
@@ -199,37 +227,80 @@ def _turn(number: int, calls: int) -> tuple[dict, list[dict]]:
 
 
 def _kept_valid(one_turn: Callable[..., Any]) -> None:
-    for calls in (1, 2, 3):
+    for calls in (1, 2, 3, 3):  # the same once more, in another conversation
         _finished(one_turn, calls)
         _interrupted(one_turn, calls)
 
 
 def _finished(one_turn: Callable[..., Any], calls: int) -> None:
-    message, answers = _turn(1, calls)
+    turn = _Turn(calls, [_QUESTION])
     history = [deepcopy(_QUESTION)]
-    got = call(lambda _: one_turn(history, lambda _: message, lambda _: answers), f"{calls} calls")
-    told = f"for {calls} calls and no interrupt "
-    if history != [_QUESTION, message, *answers]:
+    told = f"for {calls} call{'s' * (calls > 1)} and no interrupt "
+    try:
+        got = one_turn(history, turn.ask, turn.run)
+    except (KeyboardInterrupt, Stopped, Wrong):
+        raise
+    except BaseException as error:
+        raise Wrong(told + f"it raised {explain(error)}.") from error
+    if got is None and not turn.asked:
+        raise NotAttempted
+    turn.check(told)
+    if history != [_QUESTION, turn.message, *turn.answers]:
         raise Wrong(
             told + f"the history has the roles {_roles(history)}; it should grow in place by the "
             "model's message and its answers."
         )
     if got != calls:
-        raise Wrong(told + f"it gives {got!r}; it should be {calls}, the number of answers.")
+        raise Wrong(told + f"it gives {shown(got)}; it should be {calls}, the number of answers.")
+
+
+class _Turn:
+    """The ``ask`` and ``run`` of one turn: they look at what they are given, and count."""
+
+    def __init__(self, calls: int, history: list[dict], interrupted: bool = False) -> None:
+        self.message, self.answers = _turn(1 + len(history), calls)
+        self.history, self.interrupted = history, interrupted
+        self.asked = self.ran = 0
+        self.wrong = ""
+
+    def __repr__(self) -> str:
+        return "turn"
+
+    def ask(self, history: Any) -> dict:
+        self.asked += 1
+        if history != self.history:
+            self.wrong = f"it calls ask({shown(history, 60)}); ask takes the history."
+        return self.message
+
+    def run(self, calls: Any) -> list[dict]:
+        self.ran += 1
+        if calls != self.message["tool_calls"]:
+            self.wrong = f"it calls run({shown(calls, 60)}); run takes the message's tool_calls."
+        if self.interrupted:
+            raise KeyboardInterrupt
+        return self.answers
+
+    def check(self, told: str) -> None:
+        if self.wrong:
+            raise Wrong(told + self.wrong)
+        if self.asked != 1:
+            raise Wrong(told + f"it asks the model {self.asked} times; a turn is one question.")
+        if self.ran != 1:
+            raise Wrong(told + f"it runs the calls {self.ran} times; each call is run once.")
 
 
 def _interrupted(one_turn: Callable[..., Any], calls: int) -> None:
     before = [_QUESTION, *_whole(_turn(1, 2))]
     history = deepcopy(before)
-    message, _ = _turn(2, calls)
-    told = f"interrupted while {calls} calls run, "
+    turn = _Turn(calls, before, interrupted=True)
+    told = f"interrupted while {calls} call{'s' * (calls > 1)} run{'s' * (calls == 1)}, "
     came_through = False
     try:
-        one_turn(history, lambda _: message, _interrupt)
+        one_turn(history, turn.ask, turn.run)
     except KeyboardInterrupt:
         came_through = True
     except Exception as error:
-        raise Wrong(told + f"it raised {type(error).__name__}: {error}.") from error
+        raise Wrong(told + f"it raised {explain(error)}.") from error
     if history[: len(before)] != before:
         raise Wrong(told + "it lost or changed what stood in the history before this turn.")
     try:
@@ -237,7 +308,7 @@ def _interrupted(one_turn: Callable[..., Any], calls: int) -> None:
     except Refused as refused:
         raise Wrong(
             told + f"it leaves the roles {_roles(history)}, and the next request is refused: "
-            f"{str(refused)[:90]}…"
+            f"{shown(str(refused), 90)}"
         ) from refused
     if not came_through:
         raise Wrong(
@@ -245,23 +316,19 @@ def _interrupted(one_turn: Callable[..., Any], calls: int) -> None:
         )
 
 
-def _interrupt(calls: Any) -> list[dict]:
-    raise KeyboardInterrupt
-
-
 def _whole(turn: tuple[dict, list[dict]]) -> list[dict]:
     return [turn[0], *turn[1]]
 
 
 def _roles(history: list[dict]) -> list[str]:
-    return [message.get("role", "?") for message in history]
+    return [item.get("role", "?") if isinstance(item, dict) else "?" for item in history]
 
 
 EXERCISES = {
     "10.1": Exercise(
         title="assemble the calls",
         judge=_assembled,
-        notice="Checked with deltas as six kinds of providers send them, mixed ones too.",
+        notice="Checked with deltas as nine kinds of providers send them, mixed ones too.",
         hints=(
             "Keep two things: the list of calls so far, and which call each index means now.",
             "delta.get('index') is None where there is none; a dict takes None as a key too.",

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..text import shorten
-from .judging import Exercise, Wrong, call, close, quiz
+from .judging import Exercise, Wrong, call, close, is_number, quiz, shown
 
 # --- 11.2: what the tools must promise -------------------------------------------------------
 
@@ -48,28 +47,26 @@ def _promise(needed: Callable[..., Any]) -> None:
         if not close(share, expected):
             told = (
                 f"batches of {calls}, {batches} of them in time: it gives "
-                f"{shorten(repr(share), 60)}, not {expected:.6g}."
+                f"{shown(share)}, not {expected:.6g}."
             )
             raise Wrong(f"{told} {_why_not_promise(got, share)}")
 
 
 def _why_not_promise(got: list, share: Any) -> str:
-    if not isinstance(share, int | float):
+    if not is_number(share):
         return "Give one number from 0 to 1."
     for wrong, why in _MODELS:
         if all(close(g, wrong(*case)) for g, case in zip(got, _PROMISES, strict=True)):
             return why
     exact = [batches ** (1 / calls) for calls, batches in _PROMISES]
-    if all(
-        isinstance(g, int | float) and close(g, 100 * e) for g, e in zip(got, exact, strict=True)
-    ):
+    if all(is_number(g) and close(g, 100 * e) for g, e in zip(got, exact, strict=True)):
         return "That is in percent; give it from 0 to 1."
     return "n calls are all in time with chance share × share × … × share, n times."
 
 
 # --- 11.3: the fewest workers ----------------------------------------------------------------
 
-_LARGEST, _ENOUGH = 10_000, 20
+_LARGEST, _ENOUGH, _FAR_TOO_MANY = 10_000, 20, 1_000
 _SEARCHES = [  # the smallest number that meets the goal, and the most that we can pay
     *((first, _LARGEST) for first in (290, 1, 2, 9_999, 10_000, 4_999, 5_000, 5_001, 8_192)),
     (10_001, _LARGEST),
@@ -84,15 +81,25 @@ def _search(fewest: Callable[..., Any]) -> None:
 
         def meets(workers: Any, first: int = first, asked: list = asked) -> bool:
             asked.append(workers)
+            if len(asked) > _FAR_TOO_MANY:
+                raise RuntimeError("too many simulations")
             return workers >= first
 
-        got = call(fewest, meets, most)
         expected = first if first <= most else 0
+        try:
+            got = call(fewest, meets, most)
+        except Wrong as wrong:
+            if len(asked) <= _FAR_TOO_MANY:
+                raise
+            raise Wrong(
+                f"we can pay {most} workers: it has asked for {_FAR_TOO_MANY} simulations and goes "
+                "on. Try the middle: it halves what is left to search, whatever comes out."
+            ) from wrong
         if type(got) is not int or got != expected or len(asked) > _ENOUGH or _astray(asked, most):
             where = f"from {first} up" if expected else "never"
             told = f"the goal is met {where}, and we can pay {most}: it gives"
             why = _why_not_fewest(got, expected, most, asked)
-            raise Wrong(f"{told} {shorten(repr(got), 60)} after {len(asked)} simulations. {why}")
+            raise Wrong(f"{told} {shown(got)} after {len(asked)} simulations. {why}")
 
 
 def _astray(asked: list[Any], most: int) -> list[Any]:

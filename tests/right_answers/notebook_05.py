@@ -39,7 +39,7 @@ def with_names(message, results):
 
 
 def by_the_package(message, results):
-    return [message] + format_parallel_results(results)
+    return [message, *format_parallel_results(results, wire="openai")]
 
 
 # --- 05.2

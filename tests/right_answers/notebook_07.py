@@ -148,8 +148,13 @@ def with_a_key_of_both(order, euros, bank, retry):
 
 
 RIGHT = {
-    "07.1": [by_the_sets_of_wait, run_safely, what_is_left_of_the_timeout, as_they_complete]
-    + [looking_again_and_again],
+    "07.1": [
+        by_the_sets_of_wait,
+        run_safely,
+        what_is_left_of_the_timeout,
+        as_they_complete,
+        looking_again_and_again,
+    ],
     "07.2": [count_down, last_one_outside, from_inside],
     "07.3": [with_a_function, remembering_receipts(), remembering_keys(), with_a_key_of_both],
     "07.4": [[2, 1, 1], (2, 1, 1), {"get_forecast": 2, "pay": 1, "get_news": 1}],

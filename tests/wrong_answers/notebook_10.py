@@ -58,6 +58,29 @@ def one_a_delta(deltas):
     return [made(delta) | delta["function"] for delta in deltas]
 
 
+def needs_arguments(deltas):
+    calls, at = [], {}
+    for delta in deltas:
+        call, id = at.get(delta.get("index")), delta.get("id")
+        if call is None or (id and id != call["id"]):
+            call = at[delta.get("index")] = made(delta)
+            calls.append(call)
+        call["name"] = call["name"] or delta["function"].get("name", "")
+        call["arguments"] += delta["function"]["arguments"]
+    return calls
+
+
+def larger_ids_alone(deltas):
+    calls, at = [], {}
+    for delta in deltas:
+        call, id = at.get(delta.get("index")), delta.get("id")
+        if call is None or (id and id > call["id"]):
+            call = at[delta.get("index")] = made(delta)
+            calls.append(call)
+        add(call, delta)
+    return calls
+
+
 def reads_the_id(deltas):
     return [{"id": delta["id"], "name": "", "arguments": ""} for delta in deltas]
 
@@ -197,15 +220,48 @@ def give_the_answers(history, ask, run):
     return answers
 
 
+def asks_twice(history, ask, run):
+    ask(history)
+    message = ask(history)
+    answers = run(message["tool_calls"])
+    history += [message, *answers]
+    return len(answers)
+
+
+def runs_twice(history, ask, run):
+    message = ask(history)
+    run(message["tool_calls"])
+    answers = run(message["tool_calls"])
+    history += [message, *answers]
+    return len(answers)
+
+
+def runs_the_message(history, ask, run):
+    message = ask(history)
+    answers = run(message)
+    history += [message, *answers]
+    return len(answers)
+
+
+def asks_with_the_question(history, ask, run):
+    message = ask(history[0])
+    answers = run(message["tool_calls"])
+    history += [message, *answers]
+    return len(answers)
+
+
 WRONG = {
     "10.1": [
         (by_index, "two share an index, or have none"),
         (by_index_if_any, "What tells them apart is a new id"),
         (a_new_call_with_each_id, "or with the same id again"),
-        (to_the_last, "one behind the other, and to that call"),
-        (by_name, "one behind the other"),
+        (to_the_last, "one after the other, and to that call"),
+        (by_name, "one after the other"),
         (one_a_delta, "goes on with the call of its index"),
         (reads_the_id, "Only the first delta of a call has its id"),
+        (needs_arguments, "Not every delta has arguments"),
+        (larger_ids_alone, "ids of which one is a part of the other"),
+        ([], "give the function itself"),
         (lambda deltas: {}, "Give a list of dicts"),
         (lambda deltas: [{**c, "id": 0} for c in by_index(deltas)], "It should be"),
     ],
@@ -228,5 +284,31 @@ WRONG = {
         (answer_one, "the next request is refused"),
         (a_new_list, "it should grow in place"),
         (give_the_answers, "the number of answers"),
+        (asks_twice, "it asks the model 2 times"),
+        (runs_twice, "it runs the calls 2 times"),
+        (runs_the_message, "run takes the message's tool_calls"),
+        (asks_with_the_question, "ask takes the history"),
+        (lambda history, ask: 1, "TypeError"),
     ],
+}
+
+EQUIVALENT = {
+    "10.1": {
+        "argument: delta['function'].get('name', '') → delta['function'].get('name')": "a name that "
+        "is None so far is replaced like an empty one",
+        "double: call, id = (at.get(delta.get('index')), delta.get('id'))": "looks twice",
+        "double: if call is None or (id and id != call['id'])": "the second time it is known",
+        "double: call['name'] = call['name'] or delta['function'].get('name',": "it has its name",
+        "double: at[delta.get('index')] = call": "remembers the same call",
+        "cache: first of equal": "equal deltas hold equal calls",
+    },
+    "10.2": {
+        "exception: except ValueError → except Exception": "json.loads raises no other",
+        "exception: except ValueError → except BaseException": "json.loads raises no other",
+        "double: for delta in deltas": "the second time nothing is left to read",
+        "double: try: arguments = json.loads(texts[index]) except ValueError:": "reads twice",
+        "double: if index not in results": "the second time it is there",
+        "double: arguments = json.loads(texts[index])": "reads twice",
+    },
+    "10.3": {},
 }

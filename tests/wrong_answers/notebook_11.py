@@ -89,3 +89,9 @@ WRONG = {
         (lambda meets, most: most, "that is fewer"),
     ],
 }
+
+EQUIVALENT = {
+    "11.1": {},
+    "11.2": {"cache: first of equal": "the same batches need the same share"},
+    "11.3": {"double: while low < high": "the second time they have met"},
+}
