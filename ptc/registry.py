@@ -1,20 +1,23 @@
 """The tools that a model may call: their schemas, their checks, and how each wants to be run."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from . import schemas, wire
+from . import options, schemas, wire
 from .machine.permits import Places
-
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tool:
-    """One registered function. ``validate`` maps the sent arguments to those that it is given."""
+    """One registered function. ``validate`` maps the sent arguments to those that it is given.
+
+    ``defaults`` are the arguments of a call that leaves them out, ``bound`` those that a
+    ``functools.partial`` keeps from the model.
+    """
 
     name: str
     fn: Callable[..., Any]
@@ -24,20 +27,35 @@ class Tool:
     timeout: float | None = None
     idempotent: bool = True
     expected_seconds: float | Callable[..., float] | None = None
+    max_concurrency: int | None = None
     places: Places | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    bound: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ToolRegistry:
-    """Tools by name. Fill it with :meth:`tool` or :meth:`register`, then hand it to a runner."""
+    """Tools by name. Fill it with :meth:`tool` or :meth:`register`, then hand it to a runner.
+
+    >>> registry = ToolRegistry()
+    >>> @registry.tool
+    ... def double(n: int) -> int:
+    ...     return 2 * n
+    >>> "double" in registry, len(registry), list(registry)
+    (True, 1, ['double'])
+    """
 
     def __init__(self) -> None:
         self._tools: dict[str, Tool] = {}
 
-    def tool(self, fn: Callable[..., Any] | None = None, **options: Any) -> Any:
-        """Decorator form of :meth:`register`, bare or with options; gives the function back."""
+    def tool(self, fn: Callable[..., Any] | None = None, **how: Any) -> Any:
+        """Decorator form of :meth:`register`, bare or with options; gives the function back.
+
+        >>> @ToolRegistry().tool(timeout=5, idempotent=False)
+        ... def pay(amount: float) -> str: ...
+        """
         if fn is None:
-            return lambda function: self.register(function, **options)
-        return self.register(fn, **options)
+            return partial(self.register, **how)
+        return self.register(fn, **how)
 
     def register(
         self,
@@ -54,35 +72,44 @@ class ToolRegistry:
         """Add a function, ``async def`` included, and give it back.
 
         Its schema comes from the type hints, unless one is given (then jsonschema checks the
-        arguments). ``timeout``: seconds for all attempts of a call, from its first start.
+        arguments). What a ``functools.partial`` has bound is not the model's to give.
+        ``timeout``: seconds for all attempts of a call, from its first start.
         ``max_concurrency``: calls at once, over all batches. ``idempotent=False``: never retried.
         ``expected_seconds``: a number, or a function of the arguments; the longest start first.
+
+        >>> registry = ToolRegistry()
+        >>> found = registry.register(len, name="count", schema={}, description="Counts.")
 
         Raises:
             ValueError: an option, the schema or the name is unusable, or the name is taken.
             TypeError: the function can't be called with named arguments, or its type hints make
                 no schema.
         """
-        name = name or getattr(fn, "__name__", "")
-        if not (isinstance(name, str) and _NAME.fullmatch(name)):
-            raise ValueError(f"{name!r} is no tool name; give name= of letters, digits, _ and -")
-        if name in self._tools and not _redefines(fn, self._tools[name].fn):
+        name = options.check_name(name or getattr(fn, "__name__", None))
+        if name in self._tools and not schemas.is_redefined(fn, self._tools[name].fn):
             raise ValueError(f"a tool named {name!r} is registered already; give another name=")
-        schemas.check_options(name, timeout, max_concurrency, expected_seconds)
+        checked = {
+            "timeout": options.check_timeout(repr(name), timeout),
+            "max_concurrency": options.check_max_concurrency(repr(name), max_concurrency),
+            "idempotent": options.check_idempotent(repr(name), idempotent),
+            "expected_seconds": options.check_expected_seconds(repr(name), expected_seconds),
+        }
         if schema is None:
-            schema, validate = schemas.from_hints(name, fn)
+            parameters = schemas.read_parameters(fn)
+            schema, validate = schemas.from_hints(name, fn, parameters)
         else:
+            parameters = schemas.read_if_told(fn)
             schema, validate = schemas.from_schema(name, schema)
         self._tools[name] = Tool(
             name=name,
             fn=fn,
-            description=description or inspect.getdoc(schemas.unwrapped(fn)) or "",
+            description=description or inspect.getdoc(schemas.innermost(fn)) or "",
             schema=schema,
             validate=validate,
-            timeout=timeout,
-            idempotent=idempotent,
-            expected_seconds=expected_seconds,
             places=Places(max_concurrency) if max_concurrency else None,
+            defaults=parameters.defaults,
+            bound=parameters.bound,
+            **checked,
         )
         return fn
 
@@ -103,17 +130,9 @@ class ToolRegistry:
             raise KeyError(f"no tool named {name!r}; known: {list(self)}") from None
 
     def get_schema(self, name: str) -> dict[str, Any]:
-        """The JSON Schema of a tool's parameters."""
-        return self[name].schema
+        """The JSON Schema of a tool's parameters: a copy, to change as you like."""
+        return deepcopy(self[name].schema)
 
     def to_wire(self, wire_format: str = "openai") -> list[dict[str, Any]]:
-        """The ``tools=`` list of a request in a provider's wire format."""
-        return wire.describe_tools(self._tools.values(), wire_format)
-
-
-def _redefines(new: Callable[..., Any], old: Callable[..., Any]) -> bool:
-    """Is it the same definition made again, as when a notebook's cell is run a second time?"""
-    return all(
-        getattr(new, part, None) == getattr(old, part, None) is not None
-        for part in ("__module__", "__qualname__")
-    )
+        """The ``tools=`` list of a request in a provider's wire format: a copy, too."""
+        return deepcopy(wire.describe_tools(self._tools.values(), wire_format))

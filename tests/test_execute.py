@@ -205,7 +205,7 @@ def test_any_batch_gives_exactly_one_answer_a_call_in_order(data):
         (ToolCall("b", "nope", {}), ["no tool named 'nope'", "'echo'"]),
         (ToolCall("b", "echo", {"x": "many"}), ["x='many'", "integer"]),
         (ToolCall("b", "echo", {}), ["x is required"]),
-        (ToolCall("b", "echo", {"x": 1, "y": "z"}), ["y='z'", "no parameter"]),
+        (ToolCall("b", "echo", {"x": 1, "y": "z"}), ["y='z'", "not a parameter"]),
         (ToolCall("b", "echo", {}, problem="no JSON object: '{x'"), ["no JSON object: '{x'"]),
         (ToolCall("b", "fails", {}), ["ValueError: no such city"]),
         (ToolCall("b", "leaves", {}), ["SystemExit: 3"]),

@@ -279,7 +279,7 @@ FAILING = {
     "an unknown tool of two": ([call("x", {}), call("get_weather", PARIS)], ["no tool", "sunny"]),
     "no such argument": (
         [call("get_weather", {"town": "Paris"})],
-        ["town='Paris' is no parameter"],
+        ["town='Paris' is not a parameter"],
     ),
     "an argument missing": ([call("get_weather", {})], ["city is required"]),
 }

@@ -169,6 +169,7 @@ class ExecutorBatch(Batch):
         name = run.call.name
         if name not in self.tools:
             bare = {"validate": None, "places": None, "expected_seconds": None, "schema": {}}
+            bare |= {"defaults": {}, "bound": {}}  # which may not be picklable
             self.tools[name] = replace(run.tool, **bare)
         job = Job(run.call, self.tools[name], run.arguments, run.retry, context=run.context)
         if self.timeout < math.inf and self.dask:  # its workers' clocks may differ from ours

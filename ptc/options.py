@@ -1,0 +1,96 @@
+"""A tool's options and a batch's timeout: what they may be, and what an unusable one is told."""
+
+import math
+import re
+from numbers import Integral, Real
+from threading import TIMEOUT_MAX
+from typing import Any
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def check_name(name: Any) -> str:
+    """The name, if it is one that every provider takes.
+
+    >>> check_name("get_time")
+    'get_time'
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(name, str) and _NAME.fullmatch(name):
+        return name
+    raise ValueError(f"{name!r} is not a tool name; give name= of letters, digits, _ and -")
+
+
+def check_timeout(owner: str, timeout: Any, *, may_be_zero: bool = False) -> float | None:
+    """The seconds, or None for no timeout: one that no thread could wait for is none either.
+
+    ``owner`` says in the error whose timeout it is: ``"'get_time'"``, ``"the batch"``.
+
+    >>> check_timeout("the batch", 2.5), check_timeout("the batch", float("inf"))
+    (2.5, None)
+
+    Raises:
+        ValueError: it is not a number above 0 (or, where that may be, 0).
+    """
+    if timeout is None:
+        return None
+    if _is_number(timeout) and (timeout > 0 or (may_be_zero and timeout == 0)):
+        return float(timeout) if timeout < TIMEOUT_MAX else None
+    least = "0 seconds or more" if may_be_zero else "above 0 seconds"
+    raise ValueError(f"timeout={timeout!r} of {owner} must be {least}, or None")
+
+
+def check_max_concurrency(owner: str, most: Any) -> int | None:
+    """The whole number, or None where there is no such limit.
+
+    >>> check_max_concurrency("'get_time'", 1)
+    1
+
+    Raises:
+        ValueError: it is not a whole number from 1 up.
+    """
+    if most is None:
+        return None
+    if isinstance(most, Integral) and not isinstance(most, bool) and int(most) >= 1:
+        return int(most)
+    raise ValueError(
+        f"max_concurrency={most!r} of {owner} must be a whole number, at least 1, or None"
+    )
+
+
+def check_idempotent(owner: str, idempotent: Any) -> bool:
+    """True or False, as given: a word such as "no" would count as yes.
+
+    >>> check_idempotent("'get_time'", False)
+    False
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(idempotent, bool):
+        return idempotent
+    raise ValueError(f"idempotent={idempotent!r} of {owner} must be True or False")
+
+
+def check_expected_seconds(owner: str, seconds: Any) -> Any:
+    """The seconds, the function that tells them from a call's arguments, or None.
+
+    >>> check_expected_seconds("'get_time'", 0.5)
+    0.5
+
+    Raises:
+        ValueError: it is none of these, or the number is below 0.
+    """
+    if seconds is None or callable(seconds) or (_is_number(seconds) and seconds >= 0):
+        return seconds
+    raise ValueError(
+        f"expected_seconds={seconds!r} of {owner} must be 0 seconds or more, "
+        "a function that tells them, or None"
+    )
+
+
+def _is_number(value: Any) -> bool:
+    """Numpy's numbers count; True and NaN don't, and a text never did."""
+    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)

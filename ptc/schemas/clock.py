@@ -1,0 +1,78 @@
+"""A time limit for checks, which patterns keep too."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from math import inf
+from time import thread_time
+from typing import Any
+
+LONGEST_PATTERN = 5_000
+"""How many characters a pattern may have: reading it takes time too."""
+
+
+class Unchecked(Exception):
+    """A check that was not made, or not to its end; its text says why."""
+
+
+class _Clock(threading.local):
+    """The check under way in this thread: its limit, and its end on the thread's own clock."""
+
+    seconds = inf
+    end = inf
+
+    def is_over(self) -> Unchecked:
+        return Unchecked(f"that takes more than {self.seconds:g} s")
+
+
+_clock = _Clock()
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Within it, this thread's check has so many seconds of processor time, and no more.
+
+    >>> with limited(0.01):
+    ...     search("^(a|a)*$", "a" * 40 + "!")
+    Traceback (most recent call last):
+    ptc.schemas.clock.Unchecked: that takes more than 0.01 s
+    """
+    _clock.seconds, _clock.end = seconds, thread_time() + seconds
+    try:
+        yield
+    except RecursionError:
+        raise Unchecked("that is nested too deep") from None
+    finally:
+        _clock.seconds = _clock.end = inf
+
+
+def look_at_the_clock() -> None:
+    """Raise :class:`Unchecked` where this thread's check has had its time."""
+    if thread_time() > _clock.end:
+        raise _clock.is_over()
+
+
+def search(pattern: str, text: str) -> bool:
+    """Is the pattern anywhere in the text? Raises :class:`Unchecked` when the time is up.
+
+    >>> search("^[a-z]+$", "paris"), search("^[a-z]+$", "Paris")
+    (True, False)
+    """
+    left = None if _clock.end == inf else max(_clock.end - thread_time(), 0)
+    try:
+        # Not concurrent: to give other threads a turn at each match would cost 5 ms each time.
+        found = compiled(pattern).search(text, timeout=left, concurrent=False)
+    except TimeoutError:
+        raise _clock.is_over() from None
+    return found is not None
+
+
+@lru_cache(maxsize=1024)
+def compiled(pattern: str) -> Any:
+    """The pattern, ready to be searched for. Raises ``regex.error`` for what is none."""
+    import regex
+
+    if len(pattern) > LONGEST_PATTERN:
+        raise Unchecked(f"a pattern has more than {LONGEST_PATTERN} characters")
+    return regex.compile(pattern)
