@@ -10,6 +10,7 @@ from .check import (
 from .client import connect
 from .execute import execute_parallel, execute_sequential, execute_with_retry
 from .loop import answer
+from .machine import given_up
 from .registry import ToolRegistry
 from .retry import RetryPolicy
 from .wire import extract_parallel_calls, format_parallel_results
@@ -31,4 +32,5 @@ __all__ = [
     "execute_with_retry",
     "extract_parallel_calls",
     "format_parallel_results",
+    "given_up",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 
 from .calls import ToolCall, ToolResult
-from .machine.batch import Batch
+from .machine.batch import Batch, Order, OwnThreads, Runner
 from .registry import ToolRegistry
 from .retry import RetryPolicy
 
@@ -36,11 +36,9 @@ def execute_parallel(
         ValueError: ``max_workers`` is below 1, or ``timeout`` is negative.
         TypeError: ``calls`` holds something else than tool calls, or the registry is none.
     """
-    if not max_workers >= 1:
-        raise ValueError(f"max_workers={max_workers!r} must be at least 1")
+    check_workers(max_workers)
     workers = max_workers if executor is None else None
-    batch = new_batch(calls, registry, workers, retry, timeout, executor)
-    batch.put_longest_first()
+    batch = new_batch(calls, registry, workers, retry, timeout, executor, order="longest first")
     return run_batch(batch, on_result, progress)
 
 
@@ -59,7 +57,7 @@ def execute_sequential(
     All else is as in :func:`execute_parallel`, deadlines included. That is why a worker thread
     runs them: in the caller's own thread a hang could not be bounded.
     """
-    batch = new_batch(calls, registry, 1, retry, timeout, executor)
+    batch = new_batch(calls, registry, 1, retry, timeout, executor, order="one by one")
     return run_batch(batch, on_result, progress)
 
 
@@ -70,6 +68,12 @@ def execute_with_retry(
     return execute_sequential([call], registry, retry=retry)[0]
 
 
+def check_workers(max_workers: int) -> None:
+    """Raise ValueError for a number of workers that makes no sense."""
+    if not max_workers >= 1:
+        raise ValueError(f"max_workers={max_workers!r} must be at least 1")
+
+
 def new_batch(
     calls: Iterable[ToolCall],
     registry: ToolRegistry,
@@ -77,13 +81,18 @@ def new_batch(
     retry: RetryPolicy,
     timeout: float | None,
     executor: Executor | None,
+    order: Order = "as asked",
 ) -> Batch:
-    """A batch on our threads, or on somebody else's executor."""
-    if executor is None:
-        return Batch(calls, registry, workers, retry, timeout)
-    from .executors.pool import ExecutorBatch
+    """A batch on our threads, or on somebody else's executor, its calls checked and arranged."""
+    runner: Runner = OwnThreads()
+    if executor is not None:
+        from .executors import runner_on
 
-    return ExecutorBatch(calls, registry, workers, retry, timeout, executor)
+        runner = runner_on(executor)
+    batch = Batch(calls, registry, workers, retry, timeout, runner)
+    batch.prepare()
+    batch.arrange(order)
+    return batch
 
 
 def run_batch(
@@ -94,5 +103,11 @@ def run_batch(
         return batch.run(on_result)
     from tqdm.auto import tqdm
 
-    with tqdm(total=len(batch.runs), unit="call") as bar:
-        return batch.run(lambda result: (bar.update(), on_result and on_result(result)))
+    with tqdm(total=len(batch.states), unit="call") as bar:
+
+        def show(result: ToolResult) -> None:
+            bar.update()
+            if on_result is not None:
+                on_result(result)
+
+        return batch.run(show)

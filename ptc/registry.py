@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from . import options, schemas, wire
-from .machine.permits import Places
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +27,8 @@ class Tool:
     idempotent: bool = True
     expected_seconds: float | Callable[..., float] | None = None
     max_concurrency: int | None = None
-    places: Places | None = None
+    reads: Any = None
+    writes: Any = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     bound: Mapping[str, Any] = field(default_factory=dict)
 
@@ -106,7 +106,6 @@ class ToolRegistry:
             description=description or inspect.getdoc(schemas.innermost(fn)) or "",
             schema=schema,
             validate=validate,
-            places=Places(max_concurrency) if max_concurrency else None,
             defaults=parameters.defaults,
             bound=parameters.bound,
             **checked,

@@ -1,6 +1,7 @@
 """Which failures are tried again, how often, and after how long. The retrying is tenacity's."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +10,19 @@ from typing import Any
 class RetryPolicy:
     """What is tried again: failures that may pass by themselves, of tools that may be repeated.
 
-    ``on``: types of exceptions that the tool itself raised. ``attempts`` counts the first one too.
+    ``on``: types of exceptions that the tool itself raised. ConnectionError and TimeoutError stand
+    for the usual clients' own classes of these as well (requests, httpx, aiohttp, …), and a group
+    of exceptions is tried again where each in it would be. ``attempts`` counts the first one too.
     The backoff doubles from ``wait_initial`` up to ``wait_max`` seconds, with a random part of at
     most ``wait_jitter`` in it. A timeout of ours is never retried, nor is a tool that isn't
     idempotent: it may have taken effect.
 
+    >>> RetryPolicy(on=(ConnectionError, KeyError), attempts=5).attempts
+    5
+
     Raises:
         ValueError: fewer than 1 attempt, or a negative wait.
-        TypeError: ``on`` holds something else than exception types.
+        TypeError: ``on`` holds something other than exception types.
     """
 
     on: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError)
@@ -29,7 +35,7 @@ class RetryPolicy:
         on = self.on if isinstance(self.on, tuple) else (self.on,)
         for kind in on:
             if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-                raise TypeError(f"on={self.on!r} must be exception types; {kind!r} is none")
+                raise TypeError(f"on={self.on!r} must be exception types; {kind!r} is not one")
         if not self.attempts >= 1:
             raise ValueError(f"attempts={self.attempts!r} must be at least 1: the first one counts")
         for name in ("wait_initial", "wait_max", "wait_jitter"):
@@ -38,35 +44,75 @@ class RetryPolicy:
         object.__setattr__(self, "on", on)
 
 
-def retry_after(
-    first: BaseException,
-    attempt: Callable[[], Any],
-    policy: RetryPolicy,
-    pause: Callable[[float], object],
-    given_up: Callable[[], bool],
-) -> Any:
-    """The output of a later attempt, after the ``first`` error; raises the last attempt's error.
+# The clients' own names for a connection that was lost, and for an answer that didn't come: known
+# by name, since nobody has all of these clients, and importing them takes seconds.
+_CLIENTS = {"requests", "urllib3", "httpx", "httpx2", "httpcore", "aiohttp", "openai", "anthropic"}
+_CLIENTS |= {"botocore", "redis", "websockets"}
+_TIMEOUTS = {"Timeout", "TimeoutError", "TimeoutException", "APITimeoutError"}
+_TIMEOUTS |= {"ConnectTimeoutError", "ReadTimeoutError"}
+_LOST = {"ConnectionError", "NetworkError", "RemoteProtocolError", "APIConnectionError"}
+_LOST |= {"ChunkedEncodingError", "NewConnectionError", "ProtocolError", "MaxRetryError"}
+_LOST |= {"ClientConnectionError", "ClientPayloadError", "ConnectionClosed"}
+_LOST |= {"EndpointConnectionError", "ConnectionClosedError"}
 
-    ``pause(seconds)`` waits for the backoff. Nothing is attempted once ``given_up()`` is true.
+
+def standard_kind(error: BaseException) -> type[BaseException]:
+    """ConnectionError or TimeoutError for a client's own class of these, else the error's type.
+
+    >>> import socket
+    >>> standard_kind(socket.gaierror("no such host"))
+    <class 'ConnectionError'>
     """
-    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+    kind = type(error)
+    if kind.__name__ == "gaierror":  # a name that could not be looked up
+        return ConnectionError
+    if (
+        kind.__name__ == "URLError"
+    ):  # urllib's; its reason is a text for an address of no known kind
+        return ConnectionError if isinstance(getattr(error, "reason", ""), OSError) else kind
+    clients = [each for each in kind.__mro__ if each.__module__.partition(".")[0] in _CLIENTS]
+    names = {each.__name__ for each in clients}
+    if names & _TIMEOUTS:
+        return TimeoutError
+    return ConnectionError if names & _LOST else kind
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions in a group, and in the groups in it; a plain exception is its own leaf."""
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for inner in error.exceptions:
+        yield from leaves(inner)
+
+
+def may_pass(error: BaseException, on: tuple[type[BaseException], ...] = RetryPolicy.on) -> bool:
+    """Is it one of these kinds, or a group of nothing but these?
+
+    >>> may_pass(ConnectionResetError()), may_pass(ValueError())
+    (True, False)
+    """
+    every = [isinstance(leaf, on) or issubclass(standard_kind(leaf), on) for leaf in leaves(error)]
+    return all(every)
+
+
+def retry_after_first(
+    attempt: Callable[[], Any], policy: RetryPolicy, pause: Callable[[float], object]
+) -> Any:
+    """The output of a later attempt, when the first has failed; raises the last attempt's error.
+
+    The first is not made here, since most calls need no other: tenacity costs more than all the
+    rest of a call. ``pause(seconds)`` waits for the backoff.
+    """
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt
     from tenacity import wait_exponential_jitter as backoff
 
-    errors = [first]  # the first attempt was made already; tenacity is told of it
-
-    def replay_then_attempt() -> Any:
-        if given_up():
-            raise first
-        if errors:
-            raise errors.pop()
-        return attempt()
-
-    enough = stop_after_attempt(policy.attempts)
+    pause(min(policy.wait_initial + random.uniform(0, policy.wait_jitter), policy.wait_max))
     retrying = Retrying(
-        stop=lambda state: given_up() or enough(state),
-        wait=backoff(policy.wait_initial, policy.wait_max, jitter=policy.wait_jitter),
-        retry=retry_if_exception_type(policy.on),
+        stop=stop_after_attempt(policy.attempts - 1),
+        wait=backoff(2 * policy.wait_initial, policy.wait_max, jitter=policy.wait_jitter),
+        retry=retry_if_exception(lambda error: may_pass(error, policy.on)),
         sleep=pause,
         reraise=True,
     )
-    return retrying(replay_then_attempt)
+    return retrying(attempt)

@@ -11,7 +11,7 @@ from typing import Any
 from .calls import ToolResult
 from .execute import new_batch, run_batch
 from .machine.batch import Batch
-from .machine.run import CallRun
+from .machine.state import CallState as CallRun
 from .machine.threads import THREADS
 from .registry import ToolRegistry
 from .retry import RetryPolicy

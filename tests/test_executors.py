@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextvars
+import ctypes
 import gc
 import logging
 import multiprocessing
@@ -15,7 +16,6 @@ import threading
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -43,8 +43,10 @@ from ptc import (
     execute_sequential,
     workbook,
 )
-from ptc.executors import at_least_once, jobs
-from ptc.machine.threads import MOST_IDLE, DaemonThreadExecutor
+from ptc.executors import at_least_once
+from ptc.machine import state
+from ptc.machine.state import Moment
+from ptc.machine.threads import MOST_IDLE, Threads
 from ptc.timeline import most_at_once, spans
 
 PATIENCE = int(os.environ.get("PTC_PATIENCE", 20))
@@ -108,16 +110,15 @@ def interpreters():
         yield pool
 
 
-EXECUTORS = ["threads", "daemon threads", "caller's thread", "processes", "loky", "dask"]
+EXECUTORS = ["threads", "caller's thread", "processes", "loky", "dask"]
 if hasattr(concurrent.futures, "InterpreterPoolExecutor"):  # from Python 3.14 on
     EXECUTORS.append("interpreters")
 
 
 @pytest.fixture(params=EXECUTORS)
 def executor(request):
-    made = {"threads": ThreadPoolExecutor, "daemon threads": DaemonThreadExecutor}
-    if request.param in made:
-        with made[request.param](2) as pool:
+    if request.param == "threads":
+        with ThreadPoolExecutor(2) as pool:
             yield pool
     elif request.param in ("processes", "interpreters"):
         yield request.getfixturevalue(request.param)
@@ -195,11 +196,10 @@ def test_the_executor_is_left_open(registry, executor):
     assert executor.submit(echo, 2).result(PATIENCE) == 2
 
 
-@pytest.mark.parametrize("pool", [ThreadPoolExecutor, DaemonThreadExecutor])
-def test_the_batch_timeout_answers_all_and_cancels_what_waits(registry, pool):
+def test_the_batch_timeout_answers_all_and_cancels_what_waits(registry):
     release = threading.Event()
     registry.register(lambda: release.wait(PATIENCE), name="wait")
-    with pool(1) as executor:
+    with ThreadPoolExecutor(1) as executor:
         calls = calls_of(("echo", {"x": 1}), *[("wait", {})] * 3)
         results = execute_parallel(calls, registry, executor=executor, timeout=0.2)
         release.set()
@@ -226,20 +226,19 @@ def test_a_place_is_given_back_when_the_late_future_ends(registry):
     assert execute_parallel(calls_of(("one", {"wait": False})), registry, timeout=5)[0].success
 
 
-@pytest.mark.parametrize("pool", [ThreadPoolExecutor, DaemonThreadExecutor])
 @pytest.mark.parametrize("options", [{"timeout": 0.05}, {}], ids=["the batch's", "the tool's"])
-def test_an_abandoned_call_keeps_its_place_until_it_ends(registry, pool, options):
+def test_an_abandoned_call_keeps_its_place_until_it_ends(registry, options):
     """On another thread pool too, whichever timeout it was given up by."""
     release = threading.Event()
     registry.register(lambda wait: wait and release.wait(PATIENCE), name="one", max_concurrency=1,
                       timeout=None if options else 0.05)  # fmt: skip
     late, soon = calls_of(("one", {"wait": True})), calls_of(("one", {"wait": False}))
-    with pool(2) as executor:
+    with ThreadPoolExecutor(2) as executor:
         (given_up,) = execute_parallel(late, registry, executor=executor, **options)
         (starved,) = execute_parallel(soon, registry, executor=executor, timeout=0.1)
         release.set()
         assert "abandoned" in given_up.error
-        assert "abandoned calls that have not ended hold all 1 places" in starved.error
+        assert "abandoned calls that have not ended hold the only permit of 'one'" in starved.error
         assert settled(lambda: execute_parallel(soon, registry, executor=executor)[0].success)
 
 
@@ -277,7 +276,7 @@ def test_a_tool_travels_once_for_all_its_calls(registry, processes):
 
     calls = calls_of(*[("echo", {"x": 1})] * 3)
     assert all(r.success for r in execute_parallel(calls, registry, executor=Noting()))
-    assert len(set(sent)) == 1 and sent[0].validate is None and sent[0].schema == {}
+    assert len(set(sent)) == 1 and sent[0].schema == {}
 
 
 def test_a_killed_worker_leaves_an_error_for_each_unfinished_call(registry):
@@ -305,7 +304,7 @@ def test_a_clock_that_is_wrong_leaves_a_span_its_length(registry, hours):
         def submit(self, fn, /, *args, **kwargs):
             future = Future()
             report = fn(*args, **kwargs)
-            report.zero, report.clock_zero = report.zero + 3600 * hours, None
+            report.began, report.here = Moment(0.0, report.began.wall + 3600 * hours), False
             time.sleep(0.05)  # on its way back
             future.set_result(report)
             return future
@@ -425,7 +424,7 @@ def test_context_variables_stay_behind(registry, client, processes):
 
 def test_what_cannot_travel_to_dask_or_back_is_told_so(registry, client):
     lock = threading.Lock()
-    registry.register(lambda: lock, name="closed", schema={"type": "object"})
+    registry.register(lambda: lock.locked(), name="closed", schema={"type": "object"})
     calls = calls_of(("closed", {}), ("unpicklable", {}), ("echo", {"x": 1}))
     results = execute_parallel(calls, registry, executor=client.get_executor(), timeout=PATIENCE)
     assert "could not run it" in results[0].error and "pickle" in results[0].error
@@ -506,7 +505,7 @@ def test_the_settings_of_a_dask_executor_hold(registry, client):
 
 def set_clock(seconds):
     """On a worker: a time of day that is wrong by so much."""
-    jobs.time = SimpleNamespace(time=lambda: time.time() + seconds) if seconds else time
+    state.time = (lambda: time.time() + seconds) if seconds else time.time
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
@@ -633,72 +632,50 @@ def test_a_thousand_batches_leak_nothing(registry, where, request):
     assert threads <= 16 and files <= 16 and megabytes < 8
 
 
-# The executor of daemon threads
+# Our own threads
 
 
-def test_a_thread_that_fell_idle_is_used_again():
-    executor = DaemonThreadExecutor()
-    first = executor.submit(threading.get_ident).result(PATIENCE)
-    for _ in range(PATIENCE * 100):
-        if executor._idle:
-            break
-        time.sleep(0.01)
-    assert executor.submit(threading.get_ident).result(PATIENCE) == first
+@pytest.fixture
+def threads():
+    return Threads()
 
 
-def test_an_idle_thread_ends_after_a_while(monkeypatch):
+def done_on(threads, job):
+    """What the job gives, run on one of these threads."""
+    future = Future()
+    threads.start(lambda: future.set_result(job()))
+    return future.result(PATIENCE)
+
+
+def test_a_thread_that_fell_idle_is_used_again(threads):
+    first = done_on(threads, threading.get_ident)
+    assert settled(lambda: threads.idle == 1)
+    assert done_on(threads, threading.get_ident) == first
+
+
+def test_an_idle_thread_ends_after_a_while(threads, monkeypatch):
     monkeypatch.setattr("ptc.machine.threads.IDLE_SECONDS", 0.01)
-    executor = DaemonThreadExecutor()
-    executor.submit(threading.current_thread).result(PATIENCE).join(PATIENCE)
-    assert executor._threads == 0
-    assert executor.submit(echo, 1).result(PATIENCE) == 1
+    done_on(threads, threading.current_thread).join(PATIENCE)
+    assert threads.idle == 0
+    assert done_on(threads, lambda: 1) == 1
 
 
-def test_idle_threads_are_capped():
-    executor, release = DaemonThreadExecutor(), threading.Event()
-    futures = [executor.submit(release.wait, PATIENCE) for _ in range(MOST_IDLE + 20)]
-    assert executor._threads == MOST_IDLE + 20
+def test_idle_threads_are_capped(threads):
+    release, ended = threading.Event(), threading.Semaphore(0)
+    for _ in range(MOST_IDLE + 20):
+        threads.start(lambda: (release.wait(PATIENCE), ended.release()))
     release.set()
-    assert all(future.result(PATIENCE) for future in futures)
-    for _ in range(PATIENCE * 100):
-        if executor._threads <= MOST_IDLE:
-            break
-        time.sleep(0.01)
-    assert executor._threads <= MOST_IDLE
+    assert all(ended.acquire(timeout=PATIENCE) for _ in range(MOST_IDLE + 20))
+    assert settled(lambda: threads.idle == MOST_IDLE)
 
 
-def test_no_more_threads_than_asked_for():
-    barrier = threading.Barrier(2)
-    with DaemonThreadExecutor(2) as executor:
-        list(executor.map(lambda _: barrier.wait(PATIENCE), range(10)))
-        assert executor._threads <= 2
-
-
-def test_shutdown_waits_for_what_runs_and_cancels_what_waits():
-    executor = DaemonThreadExecutor(1)
-    started, release = threading.Event(), threading.Event()
-    running = executor.submit(lambda: started.set() or release.wait(PATIENCE))
-    waiting = executor.submit(echo, 1)
-    assert started.wait(PATIENCE)
-    executor.shutdown(wait=False, cancel_futures=True)
-    assert waiting.cancelled() and not running.done()
-    release.set()
-    executor.shutdown()
-    assert running.result() is True
-    with pytest.raises(RuntimeError, match="shutdown"):
-        executor.submit(echo, 1)
-
-
-def test_an_exception_of_a_job_is_its_futures():
-    with DaemonThreadExecutor(1) as executor:
-        assert isinstance(executor.submit(fail).exception(PATIENCE), ValueError)
-        assert isinstance(executor.submit(leave).exception(PATIENCE), SystemExit)
-        assert executor.submit(echo, 1).result(PATIENCE) == 1
-
-
-def test_fewer_than_one_thread_raises():
-    with pytest.raises(ValueError, match="max_workers=0"):
-        DaemonThreadExecutor(0)
+def test_an_exception_set_in_an_idle_thread_does_no_harm(threads):
+    """As a library that limits functions' time does, when its function has just returned."""
+    thread = done_on(threads, threading.current_thread)
+    assert settled(lambda: threads.idle == 1)
+    me = ctypes.c_ulong(thread.ident)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(me, ctypes.py_object(TimeoutError))
+    assert done_on(threads, threading.current_thread) is thread
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -111,14 +111,14 @@ def test_any_batch_leaves_a_valid_history(batches, stream, data, registry):
     messages = [{"role": "user", "content": "go"}]
     client = Client(replies, cut, asking)
     with pytest.MonkeyPatch.context() as patch:
-        wait = Batch._wait
+        wait = Batch.next_news
 
         def stop_or_wait(batch):
             if client.turn - 1 == running:
                 raise Stop
             return wait(batch)
 
-        patch.setattr(Batch, "_wait", stop_or_wait)
+        patch.setattr(Batch, "next_news", stop_or_wait)
         outcome = quietly(messages, registry, client, stream=stream)
     assert is_accepted(messages, registry)
     if outcome is not None:

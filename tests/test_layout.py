@@ -30,6 +30,7 @@ FLOORS = """
     execute
     executors
     machine
+    conflicts
     tools
     registry
     retry check schemas wire timeline client
@@ -39,9 +40,9 @@ FLOORS = """
     values
 """
 # What points up all the same, until it is mended: an entry that no longer holds fails too.
-OPEN = {("registry", "machine")}
+OPEN: set[tuple[str, str]] = set()
 # The machine is private: these doors alone lead to it.
-DOORS = {"execute", "stream", "executors"}
+DOORS = {"execute", "stream", "executors"}  # and given_up, by the package's own face
 # These two faces hold their room's public functions; every other one hands names on.
 FACES_WITH_FUNCTIONS = {"wire", "client"}
 LONG_FACES = {"lab"}  # until they are cut; an entry that no longer holds fails

@@ -40,7 +40,7 @@ def registry():
 
     @registry.tool
     def odd():
-        return {"set": {1}, "nan": float("nan"), "text": "\ud800", "object": object}
+        return {"set": {1}, "nan": float("nan"), "text": "\ud800", "object": object()}
 
     return registry
 
@@ -401,14 +401,14 @@ def test_an_interrupt_leaves_the_list_valid(lone, registry, scripted, monkeypatc
     first, later = call("get_time", PARIS), calls(*[call("get_weather", PARIS)] * (2 - lone))
     _, client = scripted(calls(first), later, words("again"))
     messages, rounds = [{"role": "user", "content": "go"}], []
-    wait = Batch._wait
+    wait = Batch.next_news
 
     def stop_in_the_second(batch):
         if batch not in rounds:
             rounds.append(batch)
         return wait(batch) if len(rounds) == 1 else stop(batch)
 
-    monkeypatch.setattr(Batch, "_wait", stop_in_the_second)
+    monkeypatch.setattr(Batch, "next_news", stop_in_the_second)
     with pytest.raises(KeyboardInterrupt):
         answer(messages, registry, client)
     monkeypatch.undo()

@@ -1004,7 +1004,7 @@ def test_options_reach_the_tool(registry):
         Counter.same, timeout=2, max_concurrency=3, idempotent=False, expected_seconds=0.5
     )
     tool = registry["same"]
-    assert (tool.timeout, tool.max_concurrency, tool.places.limit) == (2, 3, 3)
+    assert (tool.timeout, tool.max_concurrency) == (2, 3)
     assert (tool.idempotent, tool.expected_seconds) == (False, 0.5)
 
 

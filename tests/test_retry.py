@@ -15,7 +15,7 @@ from ptc import (
     execute_sequential,
     execute_with_retry,
 )
-from ptc.machine.run import CallRun
+from ptc.machine.state import CallState
 
 AT_ONCE = RetryPolicy(wait_initial=0, wait_jitter=0)
 PATIENCE = 20  # seconds that no test needs unless it fails
@@ -45,7 +45,7 @@ def run(tool, retry=AT_ONCE, **options):
 def pauses(monkeypatch):
     """The lengths of all backoffs, none of which is waited for."""
     lengths = []
-    monkeypatch.setattr(CallRun, "_pause", lambda run, seconds: lengths.append(seconds))
+    monkeypatch.setattr(CallState, "pause", lambda run, seconds: lengths.append(seconds))
     return lengths
 
 
@@ -184,13 +184,13 @@ def test_our_own_timeout_is_never_tried_again(on, batch):
 @pytest.mark.parametrize("batch", [True, False])
 def test_a_call_given_up_in_its_backoff_makes_no_further_attempt(batch, monkeypatch):
     """It had its chance: its answer comes at the timeout, long before the backoff would be over."""
-    woken, pause = threading.Event(), CallRun._pause
+    woken, pause = threading.Event(), CallState.pause
 
     def watched(run, seconds):
         pause(run, seconds)
         woken.set()
 
-    monkeypatch.setattr(CallRun, "_pause", watched)
+    monkeypatch.setattr(CallState, "pause", watched)
     tool = Flaky(*[ConnectionError("down")] * 9)
     registry = ToolRegistry()
     registry.register(tool, name="tool", timeout=None if batch else 0.3)

@@ -1,7 +1,6 @@
 """Tools that travel by their name: a process or an interpreter that runs one imports this file."""
 
 import os
-import threading
 import time
 from contextvars import ContextVar
 from pathlib import Path
@@ -62,5 +61,10 @@ def who() -> str:
     return USER.get()
 
 
+class Unpicklable:
+    def __reduce__(self):
+        raise TypeError("it can't be pickled")
+
+
 def unpicklable() -> object:
-    return threading.Lock()
+    return Unpicklable()

@@ -7,23 +7,23 @@ it can take many tasks in one message, which its executor never does: most of wh
 costs there is its message. Nothing is imported from Dask here: who hands its executor over has it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from functools import lru_cache
-from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
+from ..machine.batch import Worker
+from ..machine.keeper import KEEPER
+from ..machine.state import CallState
+from ..machine.threads import THREADS
 from ..registry import Tool
 from ..text import explain
 from .jobs import Job, Report, run_job
+from .pool import AWAY, Arrival, PoolRunner, failed
 
-NOT_REPEATABLE = (
-    "not started: Dask runs a call again when it loses its worker, and {name!r} is not idempotent; "
-    "run it on threads, or accept a second run with executor=at_least_once(executor)"
-)
 _IN_ONE_MESSAGE = 20  # jobs; more gain nothing, and Dask logs the last thousand messages whole
 
 
@@ -32,73 +32,126 @@ def is_dask(executor: Executor) -> bool:
     return any(kind.__module__.split(".")[0] == "distributed" for kind in type(executor).__mro__)
 
 
-class Dask:
+class DaskRunner(PoolRunner):
     """A Dask client's executor for one batch: many jobs a message, and each tool packed once."""
 
-    def __init__(self, executor: Any) -> None:
-        self.executor, self.client = executor, executor._client
+    def __init__(self, executor: Any, repeats_accepted: bool) -> None:
+        super().__init__(executor)
+        self.executor: Any = executor
+        self.client, self.repeats_accepted = executor._client, repeats_accepted
         self.packed_tools: dict[Tool, bytes] = {}
-        self.tasks: WeakKeyDictionary[Future, Any] = WeakKeyDictionary()
+        self.tasks: WeakKeyDictionary[Future[Any], Any] = WeakKeyDictionary()
+        self._unwanted: list[Any] = []  # tasks
+        self._lost = False  # nothing arrives any more
+        if self._is_closed:
+            raise RuntimeError("the executor's client is closed; make a new client and executor")
+        if executor._shutdown:
+            raise RuntimeError("cannot submit to an executor after its shutdown")
 
     @property
-    def is_closed(self) -> bool:
+    def _is_closed(self) -> bool:
         """Has the client been closed? Its futures never end then."""
         return self.client.status in ("closing", "closed")
 
-    def submit(self, jobs: Iterable[Job]) -> list[Future]:
-        """A future of a packed report for each job; the error of one that can't be packed.
+    def refuse(self, tool: Tool) -> str | None:
+        if tool.idempotent or self.repeats_accepted:
+            return None
+        return (
+            f"not started: Dask runs a call again when it loses its worker, and {tool.name!r} is "
+            "not idempotent; run it on threads, or accept a second run with "
+            "executor=at_least_once(executor)"
+        )
 
-        Raises:
-            RuntimeError: the executor was shut down.
-        """
-        if self.executor._shutdown:
-            raise RuntimeError("cannot submit to an executor after its shutdown")
-        futures, sound = [], []
-        for job in jobs:
+    def stop(self, state: CallState) -> bool:
+        """Dask asks its scheduler, and cancels what runs as well; many are cancelled together."""
+        future = self._futures.get(state)
+        if future is not None and future in self.tasks:
+            self._unwanted.append(self.tasks[future])
+        return state.started is not None
+
+    def flush(self) -> None:
+        unwanted, self._unwanted = self._unwanted, []
+        if unwanted and not self._is_closed:
+            THREADS.start(lambda: self.client.cancel(unwanted))
+
+    def _next_arrivals(self) -> list[Arrival]:
+        arrived = super()._next_arrivals()
+        if self._is_closed and not self._lost:
+            self._lose_the_rest([arrival.state for arrival in arrived])
+        return arrived
+
+    def _hand_over(self, free: Sequence[Worker]) -> None:
+        if not self._lost:
+            super()._hand_over(free)
+
+    def _lose_the_rest(self, arrived: Sequence[CallState]) -> None:
+        """Answer what is open: a client that was closed ends no future, and starts none."""
+        self._lost = True
+        lost = self._futures.keys() - set(arrived)
+        KEEPER.jobs.put(lambda: self._answer_the_lost(list(lost)))
+
+    def _answer_the_lost(self, lost: Sequence[CallState]) -> None:
+        self.batch.give_up_all(f"its executor's client was closed meanwhile; {AWAY}")
+        for state in lost:
+            if state.needs is not None:
+                self.batch.let_go(state)
+
+    def _submit(self, states: Sequence[CallState]) -> None:
+        parcels = []
+        for state in states:
             try:
-                packed = self._pack(job)
+                parcels.append(self._pack(state, self._job(state)))
             except Exception as error:
-                futures.append(failed(error))
-            else:
-                futures.append(None)
-                sound.append((f"{job.call.name}-{uuid4().hex}", *packed))
-        try:
-            sent = iter(self._send(sound))
-        except Exception:
-            if not self.is_closed:
-                raise
-            sent = repeat(Future())  # ends as little as any other
-        return [future or next(sent) for future in futures]
+                self._note_future(state, failed(error))
+        for first in range(0, len(parcels), _IN_ONE_MESSAGE):
+            self._send(parcels[first : first + _IN_ONE_MESSAGE])
 
-    def _pack(self, job: Job) -> tuple[bytes, bytes]:
+    def _pack(self, state: CallState, job: Job) -> "_Parcel":
         import cloudpickle
 
         if job.tool not in self.packed_tools:
             self.packed_tools[job.tool] = cloudpickle.dumps(job.tool)
-        return self.packed_tools[job.tool], cloudpickle.dumps(replace(job, tool=None))
+        return _Parcel(state, self.packed_tools[job.tool], cloudpickle.dumps(job.without_tool()))
 
-    def _send(self, packed: Sequence[tuple[str, bytes, bytes]]) -> list[Future]:
-        futures = []
-        for n in range(0, len(packed), _IN_ONE_MESSAGE):
-            keys, tools, jobs = map(list, zip(*packed[n : n + _IN_ONE_MESSAGE], strict=True))
+    def _send(self, parcels: Sequence["_Parcel"]) -> None:
+        keys = [f"{parcel.state.name}-{uuid4().hex}" for parcel in parcels]
+        tools, jobs = [parcel.tool for parcel in parcels], [parcel.job for parcel in parcels]
+        try:
             tasks = self.client.map(_run_packed, tools, jobs, key=keys, **self.executor._kwargs)
-            self.executor._futures.update(tasks)  # those that its shutdown waits for
-            futures += map(self.executor._wrap_future, tasks)
-            self.tasks.update(zip(futures[n:], tasks, strict=True))
-        return futures
+        except Exception as error:
+            for parcel in parcels:  # on a closed client it ends as little as any other
+                future = Future() if self._is_closed else failed(error)
+                self._note_future(parcel.state, future)
+            return
+        self.executor._futures.update(tasks)  # those that its shutdown waits for
+        for parcel, task in zip(parcels, tasks, strict=True):
+            future = self.executor._wrap_future(task)
+            self.tasks[future] = task
+            self._note_future(parcel.state, future)
 
-    def cancel(self, futures: Iterable[Future]) -> None:
-        """Cancel them, those that run included, in one message; in any thread."""
-        tasks = [self.tasks[future] for future in futures if future in self.tasks]
-        if tasks and not self.is_closed:
-            self.client.cancel(tasks)
+    def _limit(self, job: Job) -> None:
+        """As a length: the clock of another machine may be wrong."""
+        job.left = self.batch.timeout - job.submitted
+
+    def _unpack(self, returned: Any) -> Report:
+        import cloudpickle
+
+        return cloudpickle.loads(returned)
+
+    def _why_lost(self, error: Exception) -> str | None:
+        """What became of the workers, if it was they that were lost; else None."""
+        if type(error).__name__ != "KilledWorker":
+            return super()._why_lost(error)
+        runs = getattr(error, "allowed_failures", 0) + 1
+        return f"KilledWorker: it was run on {runs} workers, and each of them died"
 
 
-def failed(error: BaseException) -> Future:
-    """A future that ended with that error."""
-    future: Future = Future()
-    future.set_exception(error)
-    return future
+class _Parcel(NamedTuple):
+    """A call, and its tool and its job as they travel."""
+
+    state: CallState
+    tool: bytes
+    job: bytes
 
 
 def _run_packed(packed_tool: bytes, packed_job: bytes) -> bytes:
@@ -122,18 +175,3 @@ def _unpack_tool(packed: bytes) -> Tool:
     import cloudpickle
 
     return cloudpickle.loads(packed)
-
-
-def unpack(packed: bytes) -> Report:
-    import cloudpickle
-
-    return cloudpickle.loads(packed)
-
-
-def why_lost(error: BaseException) -> str | None:
-    """What became of the workers, if it was they that were lost; else None."""
-    if type(error).__name__ != "KilledWorker":
-        return None
-    return (
-        f"KilledWorker: it was run on {error.allowed_failures + 1} workers, and each of them died"
-    )

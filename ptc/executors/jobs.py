@@ -1,57 +1,67 @@
 """A call that travels: packed for another process, run there, and reported as a plain result."""
 
+import math
 import multiprocessing
 import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextvars import Context
-from dataclasses import dataclass
-from functools import partial
-from time import perf_counter
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..calls import ToolCall, ToolResult
-from ..machine.run import CallRun
+from ..machine import reasons
+from ..machine.state import CallState, Moment
 from ..machine.threads import THREADS
 from ..registry import Tool
 from ..retry import RetryPolicy
 
 
+# The caller gives up first, and takes back what waits: no worker must turn to that before.
+_GRACE = 0.05
+
+
 @dataclass
 class Job:
-    """A call as it travels. Its context stays behind when it is pickled: that tells who ran it.
+    """A call as it travels. Its context and its caller stay behind when it is pickled.
 
-    ``left`` is the batch's time in seconds, from the job's start on, and ``expires`` its deadline
-    by the wall clock, for who shares the caller's; None for none.
+    That tells who ran it: where they are, it is the caller's own process. ``left`` is the batch's
+    time in seconds, from the job's start on, and ``expires`` its deadline by the time of day, for
+    who shares the caller's clock; None for none. ``submitted``: seconds since the batch began.
     """
 
     call: ToolCall
     tool: Tool
     arguments: dict[str, Any]
     retry: RetryPolicy
+    submitted: float = 0.0
     left: float | None = None
     expires: float | None = None
     context: Context | None = None
+    parent: CallState | None = None
+
+    def without_tool(self) -> "Job":
+        """The same, for where the tool travels by itself."""
+        return replace(self, tool=None)  # pyright: ignore[reportArgumentType]: until it arrives
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"context": None}
+        return self.__dict__ | {"context": None, "parent": None}
 
 
 @dataclass
 class Report:
-    """A result as it travels back, its times in seconds since ``zero``, a time of day.
+    """A result as it travels back; its times are seconds since ``began``.
 
-    Only if the job ran in the caller's process: ``clock_zero``, the same moment on the caller's
-    own clock, and ``running``, an abandoned call as it goes on.
+    ``here``: the job ran in the caller's process, whose clock ``began.clock`` is of. ``running``:
+    a call that was abandoned there, as it goes on.
     """
 
     result: ToolResult
-    zero: float
-    clock_zero: float | None
-    running: Future | None = None
+    began: Moment
+    here: bool
+    running: "Future[Any] | None" = None
 
 
 def run_job(job: Job, worker: str | None = None) -> Report:
@@ -59,42 +69,49 @@ def run_job(job: Job, worker: str | None = None) -> Report:
 
     ``worker`` names who does, by default after the process, the interpreter or the thread.
     """
-    clock_zero, zero = perf_counter(), time.time()
-    run = CallRun(job.call, job.retry, clock_zero)
-    run.tool, run.arguments, run.worker = job.tool, job.arguments, worker or _worker_name()
-    limits = [job.tool.timeout, job.left, None if job.expires is None else job.expires - zero]
-    limit = min((seconds for seconds in limits if seconds is not None), default=None)
-    execute = run.execute if job.context is None else partial(job.context.run, run.execute)
-    here, running = job.context is not None, None
-    if limit is None:
-        result = execute()
-    elif limit <= 0:
-        result = run.give_up("not started within the batch's timeout; ask again if it is needed")
+    began = Moment.now()
+    state = CallState(job.call, job.retry, began.clock)
+    state.tool, state.arguments, state.context = job.tool, job.arguments, job.context
+    state.parent, state.worker = job.parent, worker or _worker_name()
+    here, left, running = job.context is not None, _left(job, began), None
+    limit = min(left + _GRACE, job.tool.timeout or math.inf)
+    if left <= 0:
+        result = state.give_up("not started within the batch's timeout; ask again if it is needed")
+    elif limit == math.inf:
+        result = state.run()
     else:
-        result, running = _within(limit, execute, run)
-    return Report(result, zero, clock_zero if here else None, running if here else None)
+        result, running = _within(limit, state)
+    return Report(result, began, here, running if here else None)
 
 
-def _within(
-    limit: float, execute: Callable[[], ToolResult], run: CallRun
-) -> tuple[ToolResult, Future | None]:
+def _left(job: Job, began: Moment) -> float:
+    """Seconds until the batch is over; infinity for no end."""
+    by_clock = math.inf if job.expires is None else job.expires - began.wall
+    return min(math.inf if job.left is None else job.left, by_clock)
+
+
+def _within(limit: float, state: CallState) -> "tuple[ToolResult, Future[Any] | None]":
     """The result, and what still runs if it was given up."""
-    future = _start(execute)
+    future = _start(state.run)
     try:
         return future.result(limit), None
     except FutureTimeoutError:
-        why = (
-            f"no answer within {limit:.3g} s; abandoned: it can't be stopped by force, so it "
-            "may still take effect; check that before you repeat it"
-        )
-        return run.give_up(why), future
+        return state.give_up(reasons.late(True, f"{limit:.3g} s")), future
 
 
-def _start(execute: Callable[[], ToolResult]) -> Future:
-    if not _interpreter():
-        return THREADS.submit(execute)
-    future: Future = Future()  # no interpreter but the main one may have daemon threads
-    threading.Thread(target=lambda: future.set_result(execute())).start()
+def _start(run: Callable[[], ToolResult]) -> "Future[ToolResult]":
+    future: Future[ToolResult] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(run())
+        except BaseException as error:  # set in this thread from outside
+            future.set_exception(error)
+
+    if _interpreter():
+        threading.Thread(target=work).start()  # only the main one may have daemon threads
+    else:
+        THREADS.start(work)
     return future
 
 

@@ -1,7 +1,8 @@
-"""A batch on somebody else's executor: a process pool, a cluster, another thread pool.
+"""A batch on somebody else's executor: a process pool, another thread pool, an interpreter pool.
 
-A start can't be seen from here, so a call's timeout travels with it and is kept where it runs. The
-caller's thread hands jobs over and takes results in; only text and plain results come back.
+A start can't be seen from here, so a call's timeout travels with it and is kept where it runs. A
+clerk, one thread for each batch, hands jobs over and takes reports in; only text and plain results
+come back.
 
 ===========================  ==============  ==============  ==============  ====================
 what holds                   our threads     other threads   processes       Dask
@@ -17,256 +18,271 @@ context variables            a copy each     a copy each     none            non
 the attempt's worker         its lane        its thread      its process     its worker's address
 times                        measured        measured        its duration, on our clock (both)
 an abandoned call frees      its worker      its worker      its worker      its worker
-max_concurrency              until it ends   until it ends   until given up  until given up
+permits and resources        until it ends   until it ends   until given up  until given up
+conflicting calls            in order        in order        in order        in order
 a killed worker              –               –               errors          run again elsewhere
-a call is run                once at most    once at most    once at most    at least once
+a call is run                at most once    at most once    at most once    at least once
 not idempotent               run             run             run             refused, or
                                                                              :func:`at_least_once`
 ===========================  ==============  ==============  ==============  ====================
 
-"Once at most" leaves our own retries of idempotent tools aside. A killed worker breaks a process
-pool for good: each of its unfinished calls gets an error. loky is a process pool that takes any
-tool, by cloudpickle. Python 3.14's interpreters hold what processes hold, but can't be killed: what
-hangs in one keeps its pool from being shut down. They can't import numpy or pydantic (as of 2026),
-so a tool for them stands in a module that doesn't. When a Dask client is closed, what is open gets
-an error; a cluster that is lost as a whole may never say so: give the batch a timeout.
+"At most once" leaves our own retries of idempotent tools aside. A killed worker breaks a process
+pool for good: each of its unfinished calls gets an error, and so does each that is left when an
+executor is shut down in the middle of a batch. loky is a process pool that takes any tool, by
+cloudpickle. Python 3.14's interpreters hold what processes hold, but can't be killed: what hangs in
+one keeps its pool from being shut down. They can't import numpy or pydantic (as of 2026), so a tool
+for them stands in a module that doesn't. When a Dask client is closed, what is open gets an error;
+a cluster that is lost as a whole may never say so: give the batch a timeout.
 """
 
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import replace
 from functools import partial
+from queue import Empty, SimpleQueue
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..calls import ToolCall, ToolResult
-from ..machine.batch import Batch
-from ..machine.run import CallRun
+from ..calls import ToolResult
+from ..machine.batch import Batch, Worker
+from ..machine.keeper import KEEPER
+from ..machine.state import CallState
 from ..machine.threads import THREADS
-from ..registry import Tool, ToolRegistry
-from ..retry import RetryPolicy
+from ..registry import Tool
 from ..text import explain
-from . import dask as cluster
-from .dask import failed
 from .jobs import Job, Report, run_job
 
-_CLOSED = "the end of its executor's client"
+_TOGETHER = 0.02  # seconds that reports may wait for others, where nobody waits for them
+AWAY = "check what it did before you repeat it"
 
 
-class AtLeastOnce(Executor):
-    """An executor whose user accepts that a call may be run more than once."""
+class Arrival(NamedTuple):
+    """The future of a call has ended, in whichever way."""
+
+    state: CallState
+    future: "Future[Any]"
+
+
+class PoolRunner:
+    """The runner on an executor: what the clerk has handed over, and what came back.
+
+    ``_futures`` and ``_workers`` are the clerk's own. What other threads have to say to it goes
+    through ``_events``: a call of ``put`` that no signal can cut in two.
+    """
+
+    sees_starts = False
+    must_close = True
+    batch: Batch
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
+        self._events: SimpleQueue[Arrival | None] = SimpleQueue()
+        self._futures: dict[CallState, Future[Any]] = {}
+        self._workers: dict[CallState, Worker] = {}
+        self._tools: dict[Tool, Tool] = {}  # as they travel
+        self._wanted = 0  # workers, under the batch's lock
+        self._submitting: CallState | None = None
+        self._closed = False
+        self._used = False
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        return self.executor.submit(fn, *args, **kwargs)
+    # What the batch asks for.
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Nothing: whoever made the executor inside ends it."""
+    def begin(self) -> None:
+        THREADS.start(self._clerk)
 
+    def refuse(self, tool: Tool) -> str | None:
+        return None
 
-def at_least_once(executor: Executor) -> Executor:
-    """The same executor, for tools that aren't idempotent too.
+    def start_worker(self) -> None:
+        self._wanted += 1
+        self._events.put(None)
 
-    Dask runs the calls of a lost worker again. Without this, a tool that isn't idempotent is
-    refused there; with it, such a tool has to tell by itself that it was here before.
-    """
-    return AtLeastOnce(executor)
+    def stop(self, state: CallState) -> bool:
+        future = self._futures.get(state)
+        if future is None:
+            return state is self._submitting
+        return not future.cancel()
 
+    def flush(self) -> None:
+        """Nothing: each was stopped on its own."""
 
-class ExecutorBatch(Batch):
-    """A batch whose lanes are the futures of an executor that isn't ours."""
+    def close(self) -> None:
+        self._closed = True
+        self._events.put(None)
 
-    def __init__(
-        self,
-        calls: Iterable[ToolCall],
-        registry: ToolRegistry,
-        workers: int | None,
-        retry: RetryPolicy,
-        timeout: float | None,
-        executor: Executor,
-    ) -> None:
-        accepted = isinstance(executor, AtLeastOnce)
-        self.executor = executor.executor if accepted else executor
-        self.dask = cluster.Dask(self.executor) if cluster.is_dask(self.executor) else None
-        self.repeats = self.dask and not accepted  # what must not be repeated is refused
-        if self.dask and self.dask.is_closed:
-            raise RuntimeError("the executor's client is closed; make a new client and executor")
-        super().__init__(calls, registry, workers, retry, timeout)
-        self.began_at = time.time()
-        self.to_start = 0  # calls
-        self.arrived: list[tuple[CallRun, Future]] = []
-        self.futures: dict[CallRun, Future] = {}
-        self.unwanted: list[Future] = []
-        self.running: dict[CallRun, Future] = {}  # abandoned, in this process
-        self.lost = False  # nothing arrives any more
-        self.tools: dict[str, Tool] = {}  # as they travel
+    # The clerk.
 
-    def _prepare(self, run: CallRun) -> None:
-        super()._prepare(run)
-        if run.result is None and self.repeats and not run.tool.idempotent:
-            run.result = run.fail(cluster.NOT_REPEATABLE.format(name=run.call.name))
-
-    def run(self, tell: Callable[[ToolResult], object] | None = None) -> list[ToolResult]:
+    def _clerk(self) -> None:
         try:
-            return super().run(tell)
-        finally:
-            self._work_here()  # what arrived at the last moment gives its place back
-            self.futures.clear()  # each knows this batch, and must not keep its output alive
+            while not self._closed:
+                arrived = self._next_arrivals()
+                self._hand_over([worker for each in arrived if (worker := self._take_in(each))])
+        except BaseException as error:
+            self.batch.fail(error)
+            raise
+        self._futures.clear()  # each knows this batch, and must not keep its outputs alive
+        self._workers.clear()
+        KEEPER.jobs.put(self._take_in_the_late)
 
-    def _start_worker(self) -> None:
-        self.to_start += 1
-        self.changed.notify()
-
-    def _has_work_here(self) -> bool:
-        closed = self.dask and self.dask.is_closed and not self.lost
-        return bool(self.to_start or self.arrived or closed)
-
-    def _work_here(self) -> None:
-        with self.lock:
-            lanes: list[int | None] = [None] * self.to_start
-            self.to_start = 0
-            arrived, self.arrived = self.arrived, []
-        for run, future in arrived:
-            self.futures.pop(run, None)  # a cluster keeps an output for as long as it is asked for
-            if self._settle(run, self._result_of(run, future)):
-                lanes.append(run.lane)
-        if self.dask and self.dask.is_closed:
-            self._lose_the_rest()
-        if runs := [run for lane in lanes if (run := self._next(lane))]:
-            self._submit(runs)
-
-    def _lose_the_rest(self) -> None:
-        """Answer what is open: a client that was closed ends no future, and starts none."""
-        with self.lock:
-            self.lost = True
-            lost = self.futures.keys() - {run for run, _ in self.arrived}
-        self._give_up(self.runs, _CLOSED, last=True)
-        for run in lost:
-            if run.tool.places:
-                run.tool.places.give_back(abandoned=True)
-
-    def _submit(self, runs: Sequence[CallRun]) -> None:
-        now = perf_counter() - self.began
-        for run in runs:
-            run.submitted = now
-        jobs = [self._job(run) for run in runs]
-        futures = self.dask.submit(jobs) if self.dask else map(self._submit_one, jobs)
-        for run, future in zip(runs, futures, strict=True):
-            self.futures[run] = future
-            future.add_done_callback(partial(self._arrive, run))
-
-    def _submit_one(self, job: Job) -> Future:
+    def _next_arrivals(self) -> list[Arrival]:
+        """Those that have come in; some may be waited for a little, to be taken together."""
+        arrived = []
         try:
-            return self.executor.submit(run_job, job)
+            first = self._events.get(timeout=_TOGETHER)
+        except Empty:
+            return []
+        events = [first]
+        while not self._events.empty():
+            events.append(self._events.get())
+        arrived = [event for event in events if event is not None]
+        return arrived
+
+    def _hand_over(self, free: Sequence[Worker]) -> None:
+        """Hand over as many calls as there are workers for."""
+        with self.batch.lock:
+            wanted, self._wanted = self._wanted, 0
+        workers = [*free, *(Worker() for _ in range(wanted))]
+        states = []
+        for worker in workers:
+            state = self.batch.take(worker)
+            if state is not None:
+                self._workers[state] = worker
+                states.append(state)
+        if states:
+            self._submit(states)
+
+    def _submit(self, states: Sequence[CallState]) -> None:
+        for state in states:
+            if state.result is None:
+                self._submitting = state
+                self._note_future(state, self._submit_one(self._job(state)))
+                self._submitting = None
+
+    def _submit_one(self, job: Job) -> "Future[Any]":
+        try:
+            future = self.executor.submit(run_job, job)
         except BrokenExecutor as error:
             return failed(error)
+        except Exception as error:
+            if not self._used:  # wrong use, and not bad luck in the middle of a batch
+                self.batch.fail(error)
+            return failed(error)
+        self._used = True
+        return future
 
-    def _job(self, run: CallRun) -> Job:
-        name = run.call.name
-        if name not in self.tools:
-            bare = {"validate": None, "places": None, "expected_seconds": None, "schema": {}}
-            bare |= {"defaults": {}, "bound": {}}  # which may not be picklable
-            self.tools[name] = replace(run.tool, **bare)
-        job = Job(run.call, self.tools[name], run.arguments, run.retry, context=run.context)
-        if self.timeout < math.inf and self.dask:  # its workers' clocks may differ from ours
-            job.left = self.timeout - run.submitted
-        elif self.timeout < math.inf:
-            job.expires = self.began_at + self.timeout
+    def _note_future(self, state: CallState, future: "Future[Any]") -> None:
+        self._futures[state] = future
+        future.add_done_callback(partial(self._arrive, state))
+
+    def _arrive(self, state: CallState, future: "Future[Any]") -> None:
+        """In whichever thread the executor has for this; the clerk does the rest."""
+        self._events.put(Arrival(state, future))
+        if self._closed:
+            KEEPER.jobs.put(self._take_in_the_late)
+
+    def _take_in(self, arrival: Arrival) -> Worker | None:
+        """Store the result of a future that has ended; its worker, if that may go on."""
+        state = arrival.state
+        self._futures.pop(state, None)
+        worker = self._workers.pop(state, None)
+        report = self._report_of(arrival.future)
+        result = report if isinstance(report, str) else self._on_our_clock(state, report)
+        running = None if isinstance(report, str) else report.running
+        if worker is None or state.result is not None:
+            self._let_go(state, running)
+            return None
+        answer = state.fail(result) if isinstance(result, str) else result
+        if running is None:
+            return worker if self.batch.settle(worker, answer) else None
+        return worker if self.batch.settle_abandoned(worker, answer, running) else None
+
+    def _let_go(self, state: CallState, running: "Future[Any] | None") -> None:
+        """A call that was given up has ended; if it goes on in this process, not before that."""
+        if state.needs is None:
+            return
+        if running is None:
+            self.batch.let_go(state)
+        else:
+            running.add_done_callback(lambda _: KEEPER.jobs.put(partial(self.batch.let_go, state)))
+
+    def _take_in_the_late(self) -> None:
+        """In the keeper's thread, when the clerk has gone home."""
+        while True:
+            try:
+                event = self._events.get_nowait()
+            except Empty:
+                return
+            if event is not None:
+                report = self._report_of(event.future)
+                self._let_go(event.state, None if isinstance(report, str) else report.running)
+
+    def _job(self, state: CallState) -> Job:
+        tool = state.tool
+        if tool not in self._tools:
+            self._tools[tool] = replace(
+                tool,
+                validate=_unchecked,
+                expected_seconds=None,
+                schema={},
+                reads=None,
+                writes=None,
+                defaults={},
+                bound={},
+            )
+        state.submitted = perf_counter() - self.batch.began
+        job = Job(
+            state.call,
+            self._tools[tool],
+            state.arguments,
+            state.retry,
+            submitted=state.submitted,
+            context=state.context,
+            parent=state,
+        )
+        state.context = None  # the job's now, which holds this state: no circle is left
+        if self.batch.timeout < math.inf:
+            self._limit(job)
         return job
 
-    def _arrive(self, run: CallRun, future: Future) -> None:
-        """In whichever thread the executor has for this; the caller's thread does the rest."""
-        with self.lock:
-            if self.lost:
-                return
-            wanted = run.result is None
-            if wanted:
-                self.arrived.append((run, future))
-                if self._is_urgent(run):
-                    self.changed.notify()
-        if run.tool.places and not wanted:
-            if not (self.dask or future.cancelled() or future.exception()):
-                self._note_running(run, future.result())
-            self._give_place_back(run, in_time=False)
+    def _limit(self, job: Job) -> None:
+        """Have the batch's timeout travel along, as a time of day: both have one clock for that."""
+        job.expires = self.batch.moment.wall + self.batch.timeout
 
-    def _note_running(self, run: CallRun, report: Report) -> None:
-        """Does an abandoned call go on in this process? Its place is its own until it ends."""
-        if run.tool.places and report.running:
-            self.running[run] = report.running
-
-    def _give_place_back(self, run: CallRun, in_time: bool) -> None:
-        running = self.running.pop(run, None)
-        if running is None:
-            super()._give_place_back(run, in_time)
-            return
-        places = run.tool.places
-        if in_time:
-            places.abandon()
-        running.add_done_callback(lambda _: places.give_back(abandoned=True))
-
-    def _is_urgent(self, run: CallRun) -> bool:
-        """Must an arrival wake the caller's thread? Others wait some ms, and are taken together."""
-        last = len(self.arrived) >= self.open
-        return last or self.listened_to or bool(self.ready or run.tool.places)
-
-    def _note_start(self, run: CallRun) -> None:
-        run.started = perf_counter() - self.began
-
-    def _give_up(self, runs: Sequence[CallRun], limit: str, last: bool = False) -> None:
-        super()._give_up(runs, limit, last)
-        unwanted, self.unwanted = self.unwanted, []
-        if unwanted:
-            THREADS.submit(self.dask.cancel, unwanted)
-
-    def _answer_for(self, run: CallRun, limit: str) -> bool:
-        future = self.futures.get(run)
-        if run.result is None and future is not None:
-            if self.dask:  # it asks the scheduler, and cancels what runs as well
-                self.unwanted.append(future)
-            else:
-                future.cancel()
-        return super()._answer_for(run, limit)
-
-    def _why_not(self, run: CallRun, limit: str) -> str:
-        future = self.futures.get(run)
-        if limit is _CLOSED:
-            return "its executor's client was closed meanwhile; check before you repeat it"
-        if limit != "interrupted" and future is not None and future.cancelled():
-            return f"not started within {limit}; ask for it again if it is still needed"
-        return super()._why_not(run, limit)
-
-    def _result_of(self, run: CallRun, future: Future) -> ToolResult:
+    def _report_of(self, future: "Future[Any]") -> Report | str:
+        """What came back, or why nothing did."""
         try:
-            report = cluster.unpack(future.result()) if self.dask else future.result()
+            return self._unpack(future.result())
         except CancelledError:
-            return run.fail("its executor cancelled it; check before you repeat it")
+            return f"its executor cancelled it; {AWAY}"
         except Exception as error:
-            lost = cluster.why_lost(error)
-            if lost or isinstance(error, BrokenExecutor):
-                why = lost or explain(error)
-                return run.fail(f"its worker is gone ({why}); check before you repeat it")
-            return run.fail(
+            lost = self._why_lost(error)
+            if lost is not None:
+                return f"its worker is gone ({lost}); {AWAY}"
+            if isinstance(error, RuntimeError) and "shutdown" in str(error):
+                return f"not started: its executor was shut down meanwhile ({explain(error)})"
+            return (
                 f"the executor could not run it: {explain(error)}; a tool for another process is "
                 "a function at the top level of a module, and so is what it takes and returns"
             )
-        self._note_running(run, report)
-        return self._on_our_clock(run, report)
 
-    def _on_our_clock(self, run: CallRun, report: Report) -> ToolResult:
+    def _unpack(self, returned: Any) -> Report:
+        return returned
+
+    def _why_lost(self, error: Exception) -> str | None:
+        return explain(error) if isinstance(error, BrokenExecutor) else None
+
+    def _on_our_clock(self, state: CallState, report: Report) -> ToolResult:
         """The result with its times since our batch began, within [submitted, now]."""
-        now, result = perf_counter() - self.began, report.result
-        if report.clock_zero is not None:
-            start = report.clock_zero - self.began
+        now, result = perf_counter() - self.batch.began, report.result
+        if report.here:
+            start = report.began.clock - self.batch.began
         else:
-            start = max(report.zero - self.began_at, run.submitted)
+            start = max(report.began.wall - self.batch.moment.wall, state.submitted)
             start = min(start, now - result.finished)
 
         def here(seconds: float) -> float:
-            return min(max(start + seconds, run.submitted), now)
+            return min(max(start + seconds, state.submitted), now)
 
         attempts = tuple(
             attempt._replace(started=here(attempt.started), finished=here(attempt.finished))
@@ -274,8 +290,20 @@ class ExecutorBatch(Batch):
         )
         return replace(
             result,
-            call=run.call,
+            call=state.call,
             attempts=attempts,
-            submitted=run.submitted,
+            submitted=state.submitted,
             finished=here(result.finished),
         )
+
+
+def _unchecked(arguments: dict[str, Any]) -> dict[str, Any]:
+    """In place of a tool's checks, which stay at home: they were made before the job left."""
+    return arguments
+
+
+def failed(error: BaseException) -> "Future[Any]":
+    """A future that ended with that error."""
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    return future

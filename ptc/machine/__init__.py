@@ -1,1 +1,5 @@
-"""The machine behind ``execute``: only execute, stream and the executors enter here."""
+"""The machine behind ``execute``: only execute, stream, aio and the executors enter here."""
+
+from .state import given_up
+
+__all__ = ["given_up"]

@@ -1,36 +1,140 @@
-"""The machine behind ``execute``: a batch of calls, its lanes, its deadlines.
+"""The machine behind ``execute``: a batch of calls, its lanes, and what becomes of each call.
 
-A batch has as many lanes as it may have workers. A worker runs the next ready call, stores its
-answer, and goes on; the caller's thread sleeps until the last answer is there, and wakes earlier
-only for a deadline or for somebody who listens.
+A batch has as many lanes as it may have workers. A worker takes the next ready call, runs it,
+stores its answer, and goes on; the caller's thread sleeps until the last answer is there, and wakes
+earlier only for a deadline or for somebody who listens.
+
+What must hold, and how it is kept:
+
+- *Every call gets one answer.* ``CallState.result`` is written once, under the lock, by whoever
+  comes first: its worker, or the keeper who gives it up.
+- *Nothing starts after the batch is over.* ``over`` is looked at under the lock whenever a call is
+  taken, and the batch returns only when each call has its answer.
+- *An interrupt leaves nothing half done.* The caller's thread changes nothing here but ``over``,
+  and hands everything else to the keeper.
+- *A worker that dies takes nothing with it.* Which call it had, and on which lane, stands in its
+  ``Worker``; and every half second the keeper looks whether anybody is left at work.
 """
 
 import heapq
 import math
 import threading
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from contextvars import Context, copy_context
-from itertools import count
+from functools import partial
+from queue import Empty, SimpleQueue
 from time import perf_counter
+from typing import Any, Literal, Protocol
 
 from ..calls import ToolCall, ToolResult
-from ..registry import ToolRegistry
+from ..conflicts import Graph, chain_seconds
+from ..registry import Tool, ToolRegistry
 from ..retry import RetryPolicy
 from ..schemas import ArgumentsError
 from ..text import explain
-from .run import CallRun
+from . import reasons
+from .deadlines import Deadline, Deadlines
+from .gates import Gates
+from .keeper import KEEPER
+from .ledger import ledger_of, needs_of
+from .loops import TOOL_LOOP
+from .queues import InOrder, LongestChainFirst, ReadyCalls
+from .state import CallState, Moment, own_copy
 from .threads import THREADS
 
 # Ctrl-C on Windows and interrupt_main() anywhere don't wake a thread that waits, so wake by chance.
 _LONGEST_WAIT = 0.05
+_POLLS_BETWEEN_CHECKS = 10
+_PATIENCE = 10.0  # seconds for what abandoned calls hold, where no timeout says how long
+_PATIENCE_FOR_THREADS = 5.0  # seconds until we believe that the system gives no more
+
+
+Order = Literal["as asked", "longest first", "one by one"]
+"""Which call starts next. One by one: a call that has to wait holds up all behind it."""
+
+
+class Runner(Protocol):
+    """Who runs the calls of one batch: our threads, somebody else's executor, an event loop."""
+
+    sees_starts: bool
+    """Does a call start when it is taken? Else its timeout travels with it, and is kept there."""
+
+    must_close: bool
+    """Has it to be told when the batch is over?"""
+
+    batch: "Batch"
+    """Set by the batch itself."""
+
+    def begin(self) -> None:
+        """The batch begins. Called in the keeper's thread; may raise RuntimeError."""
+        ...
+
+    def refuse(self, tool: Tool) -> str | None:
+        """Why a call of this tool can't be run here; None if it can."""
+        ...
+
+    def start_worker(self) -> None:
+        """Have somebody take calls of the batch. Called under its lock; may raise RuntimeError."""
+        ...
+
+    def stop(self, state: CallState) -> bool:
+        """The call is given up: stop it if that is possible, and say whether it had started."""
+        ...
+
+    def flush(self) -> None:
+        """Those that were to be stopped are known now."""
+        ...
+
+    def close(self) -> None:
+        """The batch is over."""
+        ...
+
+
+class Worker:
+    """Somebody at work for a batch: its thread, its lane, and the call that it has."""
+
+    def __init__(self) -> None:
+        self.thread = threading.current_thread()
+        self.lane: int | None = None
+        self.state: CallState | None = None
+        self.begun = False
+
+
+class OwnThreads:
+    """The runner on our own threads."""
+
+    sees_starts = True
+    must_close = False
+
+    batch: "Batch"
+
+    def begin(self) -> None:
+        """Nothing: the threads are there, or are started one by one."""
+
+    def refuse(self, tool: Tool) -> str | None:
+        return None
+
+    def start_worker(self) -> None:
+        THREADS.start(self.batch.work)
+
+    def stop(self, state: CallState) -> bool:
+        return state.started is not None
+
+    def flush(self) -> None:
+        """Nothing: no thread can be stopped."""
+
+    def close(self) -> None:
+        """Nothing: the threads go on to other batches."""
 
 
 class Batch:
-    """The calls of one reply and what has become of them. ``lock`` guards all of it.
+    """The calls of one reply and what has become of them.
 
-    ``workers=None``: as many as there are calls. Wrong use raises, before anything has started.
+    ``lock`` guards all that changes after the start, but for ``over``, ``heard`` and ``_polls``,
+    which the caller's thread alone writes. ``workers=None``: as many as there are calls. Wrong use
+    raises, before anything has started.
     """
 
     def __init__(
@@ -40,238 +144,479 @@ class Batch:
         workers: int | None,
         retry: RetryPolicy,
         timeout: float | None,
+        runner: Runner,
     ) -> None:
-        self.began = perf_counter()
+        self.moment = Moment.now()
+        self.began = self.moment.clock
         calls = list(calls)
         _check_use(calls, registry, timeout)
         self.timeout = math.inf if timeout is None else timeout
+        self.registry, self.retry, self.workers, self.runner = registry, retry, workers, runner
+        runner.batch = self
+        self.ledger = ledger_of(registry)
         self.lock = threading.Lock()
-        self.changed = threading.Condition(self.lock)
-        self.registry, self.retry, self.workers = registry, retry, workers
-        self.runs = [CallRun(call, retry, self.began, self) for call in calls]
-        self.news: list[ToolResult] = []  # answered, and not told yet to the one who listens
+        self.states = [CallState(call, retry, self.began, n) for n, call in enumerate(calls)]
+        self.news: SimpleQueue[CallState | None] = SimpleQueue()
         self.listened_to = False
-        for run in self.runs:
-            self._prepare(run)
-            if run.result is not None:
-                self.news.append(run.result)
-        self.ready = deque(run for run in self.runs if run.result is None)
-        self.open = len(self.ready)  # calls without an answer
-        self.lanes = min(workers or self.open, self.open)
-        self.free_lanes = list(range(1, self.lanes + 1))  # a heap
-        self.working = 0  # workers, with those that have yet to take their first call
-        self.starting = 0  # those alone
+        self.in_order = False  # a call that has to wait holds up all behind it
+        self.ready: ReadyCalls = InOrder()
+        self.gates = Gates()
+        self.graph = Graph()
+        self.open = len(self.states)  # calls without an answer
+        self.lanes = 0
+        self.free_lanes: list[int] = []  # a heap
+        self.at_work: set[Worker] = set()
+        self.starting = 0  # workers that were asked for and have yet to begin
+        self.held_up: CallState | None = None  # in order: the one that all others wait for
         self.expecting = False  # more calls, from a reply that still streams in
         self.over = False  # nothing starts any more
-        self.deadlines: list[tuple[float, int, CallRun, bool]] = []  # a heap
-        self._ticket = count()
+        self.ended = False
+        self.error: BaseException | None = None  # of the executor, for the caller
+        self.deadlines = Deadlines()
+        self._threadless_since: float | None = None
+        self.heard = 0  # results that the one who listens was told
+        self._polls = 0  # of the caller's thread, in vain
 
-    def _prepare(self, run: CallRun) -> None:
-        """Find the tool and check the arguments; a call that can't be run is answered here."""
-        call, registry = run.call, self.registry
+    # Before the start: in the caller's thread, and nobody else knows the batch yet.
+
+    def prepare(self, states: Iterable[CallState] | None = None) -> None:
+        """Find the tools and check the arguments; what can't be run is answered here."""
+        for state in self.states if states is None else states:
+            self._prepare(state)
+
+    def _prepare(self, state: CallState) -> None:
+        call, state.batch = state.call, self
         if call.problem is not None:
-            run.result = run.fail(call.problem)
-        elif call.name not in registry:
-            run.result = run.fail(f"no tool named {call.name!r}; known: {list(registry)}")
+            state.result = state.fail(call.problem)
+        elif call.name not in self.registry:
+            state.result = state.fail(reasons.unknown_tool(call.name, list(self.registry)))
         else:
-            run.tool = registry[call.name]
-            run.context = copy_context()
+            state.tool = self.registry[call.name]
+            refusal = self._refusal(state)
+            if refusal is not None:
+                state.result = state.fail(refusal)
+
+    def _refusal(self, state: CallState) -> str | None:
+        """Why a call of a known tool is not run, if so; else it has all that it runs with."""
+        call, tool = state.call, state.tool
+        if call.cut is not None and not tool.idempotent:
+            return reasons.cut_off(call.cut)
+        try:
+            state.arguments = tool.validate(own_copy(call.arguments))
+        except ArgumentsError as error:
+            return f"{error}; correct them and call again"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a validator of the tool's author
+            return f"the arguments can't be checked: {explain(error)}"
+        state.needs = needs_of(tool, state.arguments)
+        state.context = copy_context()
+        return self.runner.refuse(tool)
+
+    def arrange(self, order: Order) -> None:
+        """Put the ready calls in the order in which they start, those behind gates aside."""
+        self.in_order = order == "one by one"
+        states = [state for state in self.states if state.result is None]
+        self.open = len(states)
+        self.lanes = min(self.workers or self.open, self.open)
+        self.free_lanes = list(range(1, self.lanes + 1))
+        behind = {state: self._predecessors(state) for state in states if state.needs}
+        ready = [state for state in states if not self._is_gated(state, behind)]
+        seconds = _expected(states) if order == "longest first" else {}
+        if not seconds:
+            self.ready = InOrder(ready)
+        elif any(behind.values()):
+            self.ready = LongestChainFirst(self._chains(behind, seconds), ready)
+        else:
+            self.ready = InOrder(sorted(ready, key=seconds.__getitem__, reverse=True))
+
+    def _chains(
+        self, behind: dict[CallState, frozenset[int]], seconds: dict[CallState, float]
+    ) -> dict[CallState, float]:
+        lengths = chain_seconds(
+            [behind.get(state, frozenset()) for state in self.states],
+            [seconds.get(state, 0.0) for state in self.states],
+        )
+        return dict(zip(self.states, lengths, strict=True))
+
+    def _predecessors(self, state: CallState) -> frozenset[int]:
+        needs = state.needs
+        if needs is None or not (needs.reads or needs.writes):
+            return frozenset()
+        return self.graph.add(state.index, needs.reads, needs.writes)
+
+    def _is_gated(self, state: CallState, behind: dict[CallState, frozenset[int]]) -> bool:
+        before = behind.get(state)
+        return bool(before) and self.gates.put_behind(state, before, self.states)
+
+    # In the caller's thread.
+
+    def run(self, on_result: Callable[[ToolResult], object] | None = None) -> list[ToolResult]:
+        """All results, in request order, once the last is there or the time is over.
+
+        ``on_result`` is called for each as it ends. Whatever it raises, and any interrupt, comes
+        through, after the rest has been given up.
+        """
+        if TOOL_LOOP.is_this_thread():
+            raise RuntimeError(
+                "an async tool can't wait here for other tools: it would hold the event loop that "
+                "they run on; await ptc.aio.execute_parallel(…) instead"
+            )
+        self.listened_to = on_result is not None
+        try:
+            KEEPER.jobs.put(self.begin)
+            KEEPER.ensure_alive()
+            while not self._is_done():
+                for state in self.next_news():
+                    if on_result is not None and state.result is not None and not state.told:
+                        state.told = True
+                        self.heard += 1
+                        on_result(state.result)
+        finally:
+            # Signal handlers run when a call returns, or when a loop goes round. So, whatever
+            # interrupt brought us here or comes now: `over` is set, and the keeper is told.
+            self.over = True
+            if self.open or self.runner.must_close:
+                KEEPER.jobs.put(self.finish)
+                self._wait_for_the_end()
+        if self.error is not None:
+            raise self.error
+        return self.take_results()
+
+    def take_results(self) -> list[ToolResult]:
+        """The results, which the batch lets go of: a thread left behind must not keep them."""
+        states, self.states, self.deadlines = self.states, [], Deadlines()
+        return [state.result for state in states if state.result is not None]
+
+    def _is_done(self) -> bool:
+        if self.open or self.expecting:
+            return False
+        return not self.listened_to or self.heard >= len(self.states)
+
+    def next_news(self) -> Iterable[CallState]:
+        """The next call that has its answer, if it comes in time; all such, if nobody tells us."""
+        left = min(self.timeout, self.deadlines.next) - (perf_counter() - self.began)
+        if left <= 0:
+            KEEPER.jobs.put(self.give_up_late)
+            left = _LONGEST_WAIT
+        try:
+            state = self.news.get(timeout=min(left, _LONGEST_WAIT))
+        except Empty:
+            self._polls += 1
+            if self._polls % _POLLS_BETWEEN_CHECKS == 0:
+                KEEPER.jobs.put(self.look_after_workers)
+                KEEPER.ensure_alive()
+            return [] if self.open else list(self.states)
+        return [] if state is None else [state]
+
+    def _wait_for_the_end(self) -> None:
+        """After an interrupt: until the keeper has seen to it that nothing starts any more."""
+        deadline = perf_counter() + 1.0
+        while self.open and not self.ended and perf_counter() < deadline:
             try:
-                run.arguments = run.tool.validate(call.arguments)
-            except ArgumentsError as error:
-                run.result = run.fail(f"{error}; correct them and call again")
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # a validator of the tool's author
-                run.result = run.fail(f"the arguments can't be checked: {explain(error)}")
+                self.news.get(timeout=_LONGEST_WAIT)
+            except Empty:
+                KEEPER.ensure_alive()
 
-    def add(self, call: ToolCall, context: Context) -> CallRun:
-        """Take in one more call while the batch is :attr:`expecting` some, in any thread."""
-        run = CallRun(call, self.retry, self.began, self)
-        context.run(self._prepare, run)
+    # In the keeper's thread, where no signal arrives.
+
+    def begin(self) -> None:
+        """Start the first worker."""
+        now = perf_counter() - self.began
         with self.lock:
-            run.submitted = perf_counter() - self.began
-            self.runs.append(run)
-            self.open += 1
-            if run.result is not None:
-                self._note(run.result)
-            elif self.over:
-                run.result = run.give_up("not started: its batch was over")
-                self._note(run.result)
-            else:
-                self._make_ready(run)
-        return run
+            for state in self.states:
+                if state.result is None:
+                    state.submitted = state.submitted or now
+                elif self.listened_to:
+                    self.news.put(state)
+        if now >= self.timeout:
+            self._end_late()
+        try:
+            self.runner.begin()
+        except RuntimeError as error:  # no thread for it
+            self.fail(error)
+        with self.lock:
+            self._start_workers()
+            self._wake_if_done()
 
-    def _make_ready(self, run: CallRun) -> None:
-        self.ready.append(run)
+    def finish(self) -> None:
+        """Answer what has no answer: the caller doesn't wait any more, for whatever reason."""
+        self._end(lambda state, started: reasons.interrupted())
+        self.runner.close()
+
+    def fail(self, error: BaseException) -> None:
+        """The executor can't be used at all: the caller is to hear of it."""
+        self.error = error
+        self.give_up_all(explain(error))
+
+    def give_up_all(self, why: str) -> None:
+        """Answer what has no answer with these words."""
+        self._end(lambda state, started: why)
+
+    def give_up_late(self) -> None:
+        """Answer the calls whose time is over."""
+        now = perf_counter() - self.began
+        if now >= self.timeout:
+            self._end_late()
+            return
+        with self.lock:
+            due = self.deadlines.take_due(now)
+        for deadline in due:
+            self._give_up_one(deadline)
+        self.runner.flush()
+        self.news.put(None)  # there may be another deadline now
+
+    def look_after_workers(self) -> None:
+        """Start anew if nobody is left at work: a worker's thread may die of what isn't ours."""
+        with self.lock:
+            if not self.open or self.over:
+                return
+            for worker in [w for w in self.at_work if not w.thread.is_alive()]:
+                self._lose(worker, RuntimeError("its thread ended"))
+            if not self.at_work:
+                self._collect_the_lost()
+                self._start_workers()
+                self._wake_if_done()
+        if self._has_waited_for_threads():
+            self._end(lambda state, started: reasons.no_threads())
+
+    def _end_late(self) -> None:
+        limit = f"the batch's timeout of {self.timeout:g} s"
+        self._end(lambda state, started: self._why_late(state, started, limit))
+
+    def _why_late(self, state: CallState, started: bool, limit: str) -> str:
+        if not started and state.needs is not None and self.ledger.is_stuck(state):
+            return reasons.starved(*self.ledger.obstacle(state))
+        return reasons.late(started, limit, _blocker(state))
+
+    def _end(self, reason: Callable[[CallState, bool], str]) -> None:
+        with self.lock:
+            self.over, self.expecting = True, False
+            self.ready.clear()
+            self.deadlines.clear()
+            states = [state for state in self.states if state.result is None]
+        for state in states:
+            self._give_up(state, reason)
+        self.runner.flush()
+        self.open = 0  # whatever was counted
+        self.ended = True
+        self.news.put(None)
+
+    def _give_up_one(self, deadline: Deadline) -> None:
+        state = deadline.state
+        if deadline.starved:
+            self._give_up(
+                state,
+                lambda state, _: reasons.starved(*self.ledger.obstacle(state)),
+                only_if=lambda: self._is_starved(state),
+            )
+        else:
+            limit = f"its timeout of {state.tool.timeout:g} s"
+            self._give_up(state, lambda state, _: reasons.late(True, limit, _blocker(state)))
+
+    def _give_up(
+        self,
+        state: CallState,
+        reason: Callable[[CallState, bool], str],
+        only_if: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Answer a call that has no answer; ``only_if`` is asked at that moment, under the lock."""
+        with self.lock:
+            if state.result is not None or not only_if():
+                return
+            started = self.runner.stop(state)
+            self._answer(state, state.give_up(reason(state, started)))
+            if state.started is not None:
+                self._free(state.by)
+            if self.held_up is state:
+                self.held_up = None
+            if state.needs is None:
+                self._start_workers()
+        if state.needs is not None:
+            self._let_others_on(state)
+
+    def _let_others_on(self, state: CallState) -> None:
+        """What a call that was given up means for those who wait for what it needs."""
+        self._call_up(self.ledger.drop(state))
+        if self.ledger.holds(state):  # and keeps it, until it really ends
+            for other in self.ledger.stuck():
+                other.batch.starve(other)
+        self._open_behind(state)
+
+    def _is_starved(self, state: CallState) -> bool:
+        stuck = self.ledger.is_stuck(state)
+        if not stuck:
+            state.patient_until = None
+        return stuck
+
+    def _collect_the_lost(self) -> None:
+        """Nobody is at work: a call that is nowhere was lost on its way, and all lanes are free."""
+        self.starting = 0
+        self.open = sum(state.result is None for state in self.states)
+        self.free_lanes = list(range(1, self.lanes + 1))
+        if not len(self.ready):
+            for state in self.states:
+                waits = state.waits or self.ledger.waits(state)
+                if state.result is None and state.started is None and not waits:
+                    self.ready.add(state)
+
+    def _has_waited_for_threads(self) -> bool:
+        since = self._threadless_since
+        return since is not None and perf_counter() - since > _PATIENCE_FOR_THREADS
+
+    # In the thread that reads a stream.
+
+    def add(self, call: ToolCall, context: Context) -> CallState:
+        """Take in one more call while the batch is :attr:`expecting` some, in any thread."""
+        state = context.run(CallState, call, self.retry, self.began)
+        context.run(self._prepare, state)
+        with self.lock:
+            state.index = len(self.states)
+            state.submitted = perf_counter() - self.began
+            self.states.append(state)
+            self.open += 1
+            if state.result is None and self.over:
+                state.result = state.give_up("not started: its batch was over")
+            if state.result is None:
+                self._add_open(state)
+            else:
+                self._answer(state, state.result)
+        return state
+
+    def _add_open(self, state: CallState) -> None:
         if self.workers is None or self.lanes < self.workers:
             self.lanes += 1
             heapq.heappush(self.free_lanes, self.lanes)
-        self._start_workers()
+        before = self._predecessors(state)
+        if not (before and self.gates.put_behind(state, before, self.states)):
+            self.ready.add(state)
+            self._start_workers()
 
     def end(self) -> None:
         """No more calls are to come, in any thread."""
         with self.lock:
             self.expecting = False
-            self.changed.notify()
-
-    def put_longest_first(self) -> None:
-        """Order by ``expected_seconds``; ties, and calls of unknown length, as they were asked."""
-        if any(run.tool.expected_seconds is not None for run in self.ready):
-            self.ready = deque(sorted(self.ready, key=_expected_seconds, reverse=True))
-
-    def run(self, tell: Callable[[ToolResult], object] | None = None) -> list[ToolResult]:
-        """All results, in request order, once the last is there or the time is over.
-
-        ``tell`` is called for each as it ends. Whatever it raises, and any interrupt, comes
-        through, after the rest has been given up.
-        """
-        self.listened_to = tell is not None
-        try:
-            with self.lock:
-                for run in self.ready:
-                    run.submitted = perf_counter() - self.began
-                self._start_workers()
-            while self._wait():
-                self._work_here()
-                self._give_up_the_late()
-                for result in self._take_news():
-                    tell(result)
-        finally:
-            self._give_up(self.runs, "interrupted", last=True)
-        runs, self.runs = self.runs, []  # a thread left behind must not keep the results alive
-        return [run.result for run in runs]
-
-    # In the caller's thread.
-
-    def _wait(self) -> bool:
-        """Wait until there is something to do here; False when all is done and told."""
-        with self.lock:
-            while not (self._has_work_here() or (self.listened_to and self.news)):
-                if not (self.open or self.working or self.expecting):
-                    return False
-                left = self._next_deadline() - (perf_counter() - self.began)
-                if left <= 0:
-                    return True
-                self.changed.wait(min(left, _LONGEST_WAIT))
-            return True
-
-    def _has_work_here(self) -> bool:
-        """Has the caller's thread to start or collect anything? Not where workers do it."""
-        return False
-
-    def _work_here(self) -> None:
-        """Start and collect what only the caller's thread can."""
-
-    def _take_news(self) -> list[ToolResult]:
-        with self.lock:
-            news, self.news = self.news, []
-        return news if self.listened_to else []
-
-    def _next_deadline(self) -> float:
-        while self.deadlines and self._is_stale(*self.deadlines[0][2:]):
-            heapq.heappop(self.deadlines)
-        return min(self.timeout, self.deadlines[0][0] if self.deadlines else math.inf)
-
-    @staticmethod
-    def _is_stale(run: CallRun, starved: bool) -> bool:
-        return run.result is not None or (starved and run.has_place)
-
-    def _give_up_the_late(self) -> None:
-        now = perf_counter() - self.began
-        if now >= self.timeout:
-            self._give_up(self.runs, f"the batch's timeout of {self.timeout:g} s", last=True)
-            return
-        with self.lock:
-            late = []
-            while self._next_deadline() <= now:
-                late.append(heapq.heappop(self.deadlines)[2])
-        for run in late:
-            self._give_up([run], f"its timeout of {run.tool.timeout or 0:g} s")
-
-    def _give_up(self, runs: Sequence[CallRun], limit: str, last: bool = False) -> None:
-        """Answer those of the runs that have no answer yet; with ``last``, nothing starts after."""
-        if last:
-            with self.lock:
-                self.expecting, self.over = False, True
-                self.ready.clear()
-        for run in runs:
-            if run.result is None and self._answer_for(run, limit) and run.tool.places:
-                self._leave_place(run)
-
-    def _answer_for(self, run: CallRun, limit: str) -> bool:
-        with self.lock:
-            if run.result is not None:
-                return False
-            run.result = run.give_up(self._why_not(run, limit))
-            self._note(run.result)
-            if run.started is not None:
-                self._leave(run.lane)
-                self._start_workers()
-            return True
-
-    def _why_not(self, run: CallRun, limit: str) -> str:
-        if limit == "interrupted":
-            return "interrupted: the batch was stopped before this call had ended"
-        if run.started is not None:
-            return (
-                f"no answer within {limit}; abandoned: it can't be stopped by force, so it may "
-                "still take effect; check that before you repeat it"
-            )
-        places = run.tool.places
-        if places and places.stuck and not run.has_place:
-            return (
-                f"not started: abandoned calls that have not ended hold all {places.limit} places "
-                f"of {run.call.name!r} (max_concurrency); go on without it, or ask again later"
-            )
-        return f"not started within {limit}; ask for it again if it is still needed"
-
-    def _leave_place(self, run: CallRun) -> None:
-        if run.started is not None:
-            run.tool.places.abandon()
-        elif run.has_place:
-            run.tool.places.give_back()
-        else:
-            run.tool.places.forget(run)
+            self.news.put(None)
 
     # In the workers' threads.
 
-    def _work(self) -> None:
-        run = self._next()
-        while run is not None:
-            in_time = self._settle(run, run.context.run(run.execute))
-            run = self._next(run.lane) if in_time else None
+    def work(self) -> None:
+        """A worker's life: take a call, run it, store its answer, until nothing is ready."""
+        worker = Worker()
+        try:
+            state = self.take(worker)
+            while state is not None:
+                result = state.run()
+                state = self.take(worker) if self.settle(worker, result) else None
+        except BaseException as error:  # set in this thread from outside, and not in the tool
+            self._bury(worker, error)
 
-    def _next(self, lane: int | None = None) -> CallRun | None:
-        """The call to start now, on the worker's lane or on the first free one; None for none."""
+    def take(self, worker: Worker) -> CallState | None:
+        """The call to start now; None for none, and the worker is free."""
         with self.lock:
-            self.starting -= lane is None
-            while self.ready:
-                run = self.ready.popleft()
-                if run.result is None and (run.tool.places is None or self._has_place(run)):
-                    run.lane = heapq.heappop(self.free_lanes) if lane is None else lane
-                    self._note_start(run)
-                    if lane is None:
-                        self._start_workers()
-                    return run
-            self._leave(lane)
-            return None
+            first = not worker.begun
+            if first:
+                worker.begun = True
+                self.starting = max(0, self.starting - 1)
+                self.at_work.add(worker)
+            state = self._next_ready(worker)
+            if state is None:
+                self._free(worker)
+            elif first:
+                self._start_workers()
+            return state
 
-    def _settle(self, run: CallRun, result: ToolResult) -> bool:
-        """Store a result; False if the call was given up meanwhile, and its lane with it."""
+    def settle(self, worker: Worker, result: ToolResult) -> bool:
+        """Store the answer to the worker's call; False if it was given up, and its lane with it."""
+        state = worker.state
+        assert state is not None
         with self.lock:
-            in_time = run.result is None
+            in_time = state.result is None
             if in_time:
-                run.result = result
-                self._note(result)
-        if run.tool.places:
-            self._give_place_back(run, in_time)
+                self._answer(state, result)
+            worker.state = None
+        if state.needs is not None:
+            self.let_go(state)
         return in_time
 
-    def _give_place_back(self, run: CallRun, in_time: bool) -> None:
-        run.tool.places.give_back(self if in_time else None, abandoned=not in_time)
+    def settle_abandoned(self, worker: Worker, result: ToolResult, running: "Future[Any]") -> bool:
+        """:meth:`settle` for a call that an executor gave up, and that goes on in this process."""
+        state = worker.state
+        assert state is not None
+        with self.lock:
+            in_time = state.result is None
+            if in_time:
+                self._answer(state, result)
+            worker.state = None
+        if state.needs is not None:
+            state.given_up = True
+            self._let_others_on(state)
+            running.add_done_callback(lambda _: KEEPER.jobs.put(partial(self.let_go, state)))
+        return in_time
 
-    # In any thread that holds the lock.
+    def let_go(self, state: CallState) -> None:
+        """The call has really ended: give back what it holds, and then let those behind it on."""
+        self._call_up(self.ledger.release(state))
+        self._open_behind(state)
+
+    def _open_behind(self, state: CallState) -> None:
+        with self.lock:
+            for waiting in self.gates.open_behind(state):
+                if waiting.result is None and not self.over:
+                    self.ready.add(waiting)
+            self._start_workers()
+
+    def _call_up(self, states: Iterable[CallState]) -> None:
+        for state in states:
+            state.batch.call_up(state, by=self)
+
+    def _bury(self, worker: Worker, error: BaseException) -> None:
+        for _ in range(3):  # another exception may be set while we deal with the first
+            try:
+                state = worker.state
+                with self.lock:
+                    self._lose(worker, error)
+                    self._start_workers()
+                if state is not None and state.needs is not None:
+                    self.let_go(state)
+                return
+            except BaseException:
+                continue
+
+    # In any thread, under the lock.
+
+    def _next_ready(self, worker: Worker) -> CallState | None:
+        while len(self.ready) and not self.over and self.held_up is None:
+            if worker.lane is None and not self.free_lanes:
+                return None
+            state = self.ready.pop()
+            if state.result is None and state.started is None and self._gets_its_needs(state):
+                self._begin_call(worker, state)
+                return state
+        return None
+
+    def _gets_its_needs(self, state: CallState) -> bool:
+        if state.needs is None or self.ledger.take(state):
+            return True
+        if state.parent is not None and self.ledger.crosses(state):
+            self._answer(state, state.fail(reasons.crossed(*self.ledger.obstacle(state))))
+            KEEPER.jobs.put(lambda: self._let_others_on(state))
+            return False
+        if self.ledger.is_stuck(state):
+            self._be_patient(state)
+        if self.in_order:
+            self.held_up = state
+        return False
+
+    def _begin_call(self, worker: Worker, state: CallState) -> None:
+        worker.state = state
+        if worker.lane is None:
+            worker.lane = self.free_lanes[0]  # in this order: a lane may be counted twice, not lost
+            heapq.heappop(self.free_lanes)
+        state.by, state.lane, state.worker = worker, worker.lane, f"worker-{worker.lane}"
+        state.started = perf_counter() - self.began
+        if state.tool.timeout is not None and self.runner.sees_starts:
+            self._set_deadline(state.started + state.tool.timeout, state, starved=False)
 
     def _start_workers(self) -> None:
         """A worker for each call that is ready, as long as there are lanes.
@@ -279,100 +624,122 @@ class Batch:
         Each that takes its first call makes room for two more to start: many are soon at work, and
         calls that take no time are done before threads have been woken for them in vain.
         """
-        at_work = self.working - self.starting
-        most = min(len(self.ready), len(self.free_lanes), max(1, at_work))
+        if self.held_up is not None or self.over:
+            return
+        most = min(len(self.ready), len(self.free_lanes), max(1, len(self.at_work)))
         while self.starting < most:
             try:
-                self._start_worker()
-            except RuntimeError:
-                if not self.working:
-                    raise
-                return  # the system gives no more threads: those at work do the rest
+                self.runner.start_worker()
+            except RuntimeError:  # the system gives no more threads: those at work do the rest
+                if not self.at_work and self._threadless_since is None:
+                    self._threadless_since = perf_counter()
+                return
+            self._threadless_since = None
             self.starting += 1
-            self.working += 1
 
-    def _start_worker(self) -> None:
-        THREADS.submit(self._work)
+    def _free(self, worker: Worker | None) -> None:
+        """The worker's lane is free for another; once, however often it is said."""
+        if worker is not None and worker in self.at_work:
+            self.at_work.discard(worker)
+            if worker.lane is not None:
+                heapq.heappush(self.free_lanes, worker.lane)
 
-    def _leave(self, lane: int | None) -> None:
-        if lane is not None:
-            heapq.heappush(self.free_lanes, lane)
-        self.working -= 1
-        if not self.working:
-            self.changed.notify()
+    def _lose(self, worker: Worker, error: BaseException) -> None:
+        state = worker.state
+        if state is not None and state.result is None:
+            self._answer(state, state.give_up(reasons.lost_worker(error)))
+        if worker.lane in self.free_lanes:  # it died in the middle of taking the lane
+            worker.lane = None
+        self._free(worker)
 
-    def _note(self, result: ToolResult) -> None:
+    def _answer(self, state: CallState, result: ToolResult) -> None:
+        # Between these two nothing can come up: no call is made, and no loop goes round.
+        state.result = result
         self.open -= 1
         if self.listened_to:
-            self.news.append(result)
-            self.changed.notify()
+            self.news.put(state)
+        self._wake_if_done()
 
-    def _note_start(self, run: CallRun) -> None:
-        run.worker = f"worker-{run.lane}"
-        run.started = perf_counter() - self.began
-        if run.tool.timeout is not None:
-            self._set_deadline(run.started + run.tool.timeout, run, starved=False)
+    def _wake_if_done(self) -> None:
+        if not self.open:
+            self.news.put(None)
 
-    def _has_place(self, run: CallRun) -> bool:
-        places = run.tool.places
-        if not run.has_place:
-            run.has_place = places.take(run)
-            if not run.has_place and places.stuck:
-                self._starve(run)
-        return run.has_place
+    def _be_patient(self, state: CallState) -> None:
+        """Wait for what abandoned calls hold as long as the call might have run, no more."""
+        if state.patient_until is not None:
+            return
+        patience = state.tool.timeout
+        if patience is None and self.timeout == math.inf:
+            patience = _PATIENCE
+        if patience is not None:
+            state.patient_until = perf_counter() - self.began + patience
+            self._set_deadline(state.patient_until, state, starved=True)
 
-    def _starve(self, run: CallRun) -> None:
-        """Wait for a place held by abandoned calls as long as the call might have run, no more."""
-        patience = run.tool.timeout or (0 if self.timeout == math.inf else math.inf)
-        if patience < math.inf:
-            self._set_deadline(perf_counter() - self.began + patience, run, starved=True)
+    def _set_deadline(self, moment: float, state: CallState, starved: bool) -> None:
+        if self.deadlines.set(moment, state, starved):
+            self.news.put(None)
 
-    def _set_deadline(self, when: float, run: CallRun, starved: bool) -> None:
-        heapq.heappush(self.deadlines, (when, next(self._ticket), run, starved))
-        if self.deadlines[0][2] is run:
-            self.changed.notify()
+    # Called for those who wait in line, by whoever gives something back.
 
-    # Called by Places, which holds no lock then.
+    def has_free_lane(self) -> bool:
+        """Could one more of its calls start now?"""
+        return bool(self.free_lanes) and not self.over
 
-    def admit(self, run: CallRun, by: "Batch | None") -> bool:
-        """Make a run that got its place ready; False if it isn't wanted any more."""
+    def call_up(self, state: CallState, by: object) -> None:
+        """What the call waited for may be free now: have it try again."""
         with self.lock:
-            if run.result is not None:
-                return False
-            run.has_place = True
-            self.ready.appendleft(run)
-            if by is not self:  # else the worker that gave the place back goes on with it
+            if state.result is not None or state.started is not None or self.over:
+                return
+            state.patient_until = None
+            if self.held_up is state:
+                self.held_up = None
+            self.ready.put_back(state)
+            if (
+                by is not self or len(self.ready) > 1
+            ):  # else the worker that gave it goes on with it
                 self._start_workers()
-            return True
 
-    def starve(self, run: CallRun) -> None:
-        """A run waits for places that abandoned calls may never give back."""
+    def starve(self, state: CallState) -> None:
+        """Nothing but abandoned calls is in the way of this one, and they may never end."""
         with self.lock:
-            if run.result is None and not run.has_place:
-                self._starve(run)
+            if state.result is None and state.started is None:
+                self._be_patient(state)
+
+
+def _blocker(state: CallState) -> str | None:
+    return TOOL_LOOP.blocker(state.name) if state.on_loop else None
 
 
 def _check_use(calls: Sequence[ToolCall], registry: ToolRegistry, timeout: float | None) -> None:
     for call in calls:
         if not isinstance(call, ToolCall):
-            raise TypeError(f"{call!r} is no ToolCall; extract_parallel_calls(response) gives them")
+            raise TypeError(
+                f"{call!r} is not a ToolCall; extract_parallel_calls(response) gives them"
+            )
     if not isinstance(registry, ToolRegistry):
-        raise TypeError(f"registry={registry!r} is no ToolRegistry")
+        raise TypeError(f"registry={registry!r} is not a ToolRegistry")
     if timeout is not None and not timeout >= 0:
         raise ValueError(f"timeout={timeout!r} must be 0 seconds or more, or None")
 
 
-def _expected_seconds(run: CallRun) -> float:
-    expected = run.tool.expected_seconds
+def _expected(states: Sequence[CallState]) -> dict[CallState, float]:
+    """The seconds that each call is expected to take; nothing at all where nobody says."""
+    if all(state.tool.expected_seconds is None for state in states):
+        return {}
+    return {state: _expected_seconds(state) for state in states}
+
+
+def _expected_seconds(state: CallState) -> float:
+    expected = state.tool.expected_seconds
     try:
-        seconds = float(expected(**run.arguments) if callable(expected) else expected or 0)
+        seconds = float(expected(**state.arguments) if callable(expected) else expected or 0)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         warnings.warn(
-            f"expected_seconds of {run.call.name!r} gave no number for {run.arguments!r} "
+            f"expected_seconds of {state.name!r} gave no number for {state.arguments!r} "
             f"({explain(error)}); counted as 0",
-            stacklevel=4,
+            stacklevel=5,
         )
         return 0.0
     return seconds if seconds > 0 else 0.0

@@ -1,4 +1,4 @@
-"""An Executor of daemon threads that wait some seconds for the next batch.
+"""Daemon threads that wait some seconds for their next job.
 
 The standard pool waits for its threads when the interpreter ends, so one hung tool keeps a script
 alive for ever; these threads don't. They are kept for a while because starting sixteen takes
@@ -10,89 +10,94 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from typing import Any
+from functools import partial
+
+from .keeper import KEEPER
 
 IDLE_SECONDS = 5.0  # how long a thread waits for its next job
 MOST_IDLE = 32  # a thread that would be one more ends at once
 _numbers = itertools.count(1)
 
+Job = Callable[[], object]
 
-class DaemonThreadExecutor(Executor):
-    """A ``concurrent.futures.Executor`` on daemon threads; ``max_workers=None`` sets no bound.
 
-    Raises:
-        ValueError: ``max_workers`` is below 1.
+class _Inbox:
+    """Where an idle thread waits: ``job`` is put in first, and then the ``bell`` is rung."""
+
+    def __init__(self) -> None:
+        self.bell = threading.Lock()
+        self.bell.acquire()
+        self.job: Job | None = None
+
+
+class Threads:
+    """Runs each job on a thread that is idle, or else on a new one.
+
+    What must hold, and how it is kept:
+
+    - *A job is run by exactly one thread.* Whoever pops an inbox off ``_idle`` is the only one who
+      may put a job into it; ``deque.pop`` and ``deque.remove`` are single steps of the interpreter.
+    - *No job is lost when a thread stops waiting.* It leaves only if it could take its own inbox
+      out of ``_idle``; if it couldn't, somebody has popped it, and a job is on its way.
+    - *An exception that somebody sets in an idle thread, for a tool that is long over, does no
+      harm.* It comes up when the thread wakes, with the job already in the inbox, and is dropped.
     """
 
-    def __init__(self, max_workers: int | None = None) -> None:
-        if max_workers is not None and max_workers < 1:
-            raise ValueError(f"max_workers={max_workers!r} must be at least 1, or None")
-        self._most = float("inf") if max_workers is None else max_workers
-        self._jobs: deque[tuple[Future, Callable[..., Any], tuple, dict]] = deque()
-        self._changed = threading.Condition(threading.Lock())
-        self._threads = self._idle = self._woken = 0
-        self._closed = False
+    def __init__(self) -> None:
+        self._idle: deque[_Inbox] = deque()
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        future: Future = Future()
-        with self._changed:
-            if self._closed:
-                raise RuntimeError("cannot submit to an executor after its shutdown")
-            if self._idle > self._woken:
-                self._woken += 1
-                self._changed.notify()
-            elif self._threads < self._most:
-                name = f"ptc-{next(_numbers)}"
-                threading.Thread(target=self._live, name=name, daemon=True).start()
-                self._threads += 1
-            self._jobs.append((future, fn, args, kwargs))
-        return future
+    def start(self, job: Job) -> None:
+        """Run the job soon. Call it where no signal arrives: in the keeper, or in one of these.
 
-    def _live(self) -> None:
-        while job := self._next_job():
-            future, fn, args, kwargs = job
-            if future.set_running_or_notify_cancel():
-                try:
-                    result = fn(*args, **kwargs)
-                except BaseException as error:
-                    future.set_exception(error)
-                else:
-                    future.set_result(result)
-                    del result
-            del job, future, fn, args, kwargs  # an idle thread must keep nothing alive
+        Raises:
+            RuntimeError: the system gives no more threads.
+        """
+        try:
+            inbox = self._idle.pop()  # whoever fell idle last is the warmest
+        except IndexError:
+            name = f"ptc-{next(_numbers)}"
+            threading.Thread(target=self._live, args=(job,), name=name, daemon=True).start()
+        else:
+            inbox.job = job
+            inbox.bell.release()
 
-    def _next_job(self) -> tuple[Future, Callable[..., Any], tuple, dict] | None:
-        with self._changed:
-            while not self._jobs:
-                if self._closed or self._idle >= MOST_IDLE:
-                    return self._leave()
-                self._idle += 1
-                in_time = self._changed.wait(IDLE_SECONDS)
-                self._idle -= 1
-                if self._woken:  # also one that was woken at the moment its time was over
-                    self._woken -= 1
-                elif not in_time:
-                    return self._leave()
-            return self._jobs.popleft()
+    def submit(self, job: Job) -> None:
+        """Run the job soon. From any thread, one that a signal may interrupt included."""
+        KEEPER.jobs.put(partial(self.start, job))
+        KEEPER.ensure_alive()
 
-    def _leave(self) -> None:
-        self._threads -= 1
-        if self._closed:
-            self._changed.notify_all()
+    @property
+    def idle(self) -> int:
+        """How many threads wait for a job."""
+        return len(self._idle)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        with self._changed:
-            self._closed = True
-            if cancel_futures:
-                for future, *_ in self._jobs:
-                    future.cancel()
-            self._changed.notify_all()
-            while wait and self._threads:
-                self._changed.wait()
+    def _live(self, job: Job | None) -> None:
+        inbox = _Inbox()
+        while job is not None:
+            job()
+            job = None  # an idle thread must keep nothing alive
+            job = self._next_job(inbox)
+
+    def _next_job(self, inbox: _Inbox) -> Job | None:
+        if len(self._idle) >= MOST_IDLE:
+            return None
+        self._idle.append(inbox)
+        while True:
+            try:
+                inbox.bell.acquire(timeout=IDLE_SECONDS)
+            except BaseException:  # set from outside, too late for the tool that it was meant for
+                pass
+            job, inbox.job = inbox.job, None
+            if job is not None:
+                return job
+            try:
+                self._idle.remove(inbox)
+            except ValueError:
+                continue  # somebody has just popped it, and a job is on its way
+            return None
 
 
-THREADS = DaemonThreadExecutor()
+THREADS = Threads()
 """The process's own threads, shared by all batches; each batch keeps to its own bound."""
 
 if hasattr(os, "register_at_fork"):

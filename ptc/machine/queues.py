@@ -1,0 +1,88 @@
+"""The calls of a batch that are ready, in the order in which they start."""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from itertools import count
+from typing import NamedTuple, Protocol
+
+from .state import CallState
+
+
+class ReadyCalls(Protocol):
+    """Where a batch keeps its ready calls. Its lock guards it."""
+
+    def __len__(self) -> int: ...
+
+    def add(self, state: CallState) -> None:
+        """Take in a call that has just become ready."""
+        ...
+
+    def put_back(self, state: CallState) -> None:
+        """Take in a call again that had been taken out before."""
+        ...
+
+    def pop(self) -> CallState:
+        """Take out the call that starts next."""
+        ...
+
+    def clear(self) -> None:
+        """Drop them all."""
+        ...
+
+
+class InOrder:
+    """First come, first served; what is put back comes first."""
+
+    def __init__(self, states: Iterable[CallState] = ()) -> None:
+        self._states = deque(states)
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def add(self, state: CallState) -> None:
+        self._states.append(state)
+
+    def put_back(self, state: CallState) -> None:
+        self._states.appendleft(state)
+
+    def pop(self) -> CallState:
+        return self._states.popleft()
+
+    def clear(self) -> None:
+        self._states.clear()
+
+
+class _Entry(NamedTuple):
+    """Compared by the length of its chain, longest first, and then by its place in the request."""
+
+    minus_length: float
+    place: int
+    ticket: int
+    state: CallState
+
+
+class LongestChainFirst:
+    """The call with the longest chain of expected seconds behind it; ties in request order."""
+
+    def __init__(self, chains: dict[CallState, float], states: Iterable[CallState] = ()) -> None:
+        self._chains = chains
+        self._heap: list[_Entry] = []
+        self._tickets = count()
+        for state in states:
+            self.add(state)
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def add(self, state: CallState) -> None:
+        length = self._chains.get(state, 0.0)
+        heapq.heappush(self._heap, _Entry(-length, state.index, next(self._tickets), state))
+
+    put_back = add
+
+    def pop(self) -> CallState:
+        return heapq.heappop(self._heap).state
+
+    def clear(self) -> None:
+        self._heap.clear()

@@ -1,0 +1,227 @@
+"""One call on its way to its answer: run by a worker, and given up by its batch if need be."""
+
+import copy
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import Context, ContextVar
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from ..calls import Attempt, ToolCall, ToolResult
+from ..registry import Tool
+from ..retry import RetryPolicy, may_pass, retry_after_first
+from ..values import snapshot
+from . import reasons
+from .loops import TOOL_LOOP, read_all
+
+if TYPE_CHECKING:
+    from .ledger import Needs
+
+
+class Home(Protocol):
+    """The batch of a call, as others see it who wait for the same things."""
+
+    def has_free_lane(self) -> bool:
+        """Could one more of its calls start now?"""
+        ...
+
+    def call_up(self, state: "CallState", by: object) -> None:
+        """What the call waited for may be free now: have it try again."""
+        ...
+
+    def starve(self, state: "CallState") -> None:
+        """Nothing but abandoned calls is in the way of this one, and they may never end."""
+        ...
+
+
+_ATOMS = (str, int, float, bool, type(None))  # can't be changed in place
+_current: ContextVar["CallState"] = ContextVar("ptc_call")
+
+
+class Moment(NamedTuple):
+    """One moment on two clocks, in seconds: this process's own, and the time of day."""
+
+    clock: float
+    wall: float
+
+    @classmethod
+    def now(cls) -> "Moment":
+        return cls(perf_counter(), time())
+
+
+class GivenUpError(Exception):
+    """No further attempt is made: nobody waits for the call any more."""
+
+
+def given_up() -> bool:
+    """Inside a tool: does nobody wait for this call, or for one that it is part of, any more?
+
+    True after a timeout, an interrupt or a cancelled batch, so that a plain function, which can't
+    be stopped from outside, can stop by itself. False outside a call. In another process it
+    follows the timeout there.
+
+    >>> given_up()
+    False
+    """
+    state = _current.get(None)
+    return state is not None and state.is_unwanted()
+
+
+class CallState:
+    """What is known of one call while it is worked on.
+
+    Times are seconds since ``began``, the start of the batch on this process's clock. ``started``
+    is the first start; ``attempt_started`` that of the attempt under way, None between attempts.
+    ``result`` is stored by the batch, under its lock; all else that changes while the call runs is
+    written by its worker alone, but for ``given_up``, which only ever turns True.
+    """
+
+    tool: Tool
+    batch: Home
+    context: Context | None = None
+    arguments: dict[str, Any]
+    needs: "Needs | None" = None
+    lane = 0
+    worker = ""
+    submitted = 0.0
+    started: float | None = None
+    attempt_started: float | None = None
+    given_up = False
+    result: ToolResult | None = None
+    waits = False
+    """Does it wait for an earlier call of its own batch?"""
+    told = False
+    """Has whoever listens heard of its result?"""
+    by: Any = None
+    """The worker that has it, or had it."""
+    on_loop = False
+    """Does it run on the process's event loop?"""
+    patient_until: float | None = None
+    """When it gives up waiting for what only abandoned calls hold."""
+    _tell: Callable[[], object] | None = None
+
+    def __init__(self, call: ToolCall, retry: RetryPolicy, began: float, index: int = 0) -> None:
+        self.call, self.retry, self.began, self.index = call, retry, began, index
+        self.attempts: list[Attempt] = []
+        self.parent = _current.get(None)
+
+    @property
+    def name(self) -> str:
+        """The tool's name."""
+        return self.call.name
+
+    def callers(self) -> "Iterator[CallState]":
+        """The call inside which this one was made, the one around that, and so on."""
+        caller = self.parent
+        while caller is not None:
+            yield caller
+            caller = caller.parent
+
+    def is_unwanted(self) -> bool:
+        """Was it given up, or one that it is part of?"""
+        return self.given_up or any(caller.given_up for caller in self.callers())
+
+    def run(self) -> ToolResult:
+        """The call's answer, after as many attempts as it may have. Never raises by itself."""
+        context, self.context = self.context, None  # which holds this state: no circle is left
+        return self._run() if context is None else context.run(self._run)
+
+    def fail(self, error: str) -> ToolResult:
+        """The answer that says why there is no output."""
+        error = reasons.readable(error, 2 * reasons.LONGEST_ERROR)
+        return self._answer(False, None, error, self.attempts)
+
+    def give_up(self, error: str) -> ToolResult:
+        """The answer to a call that isn't waited for: an attempt under way ends now, for us."""
+        self.given_up = True
+        attempts, since = list(self.attempts), self.attempt_started
+        told = bool(attempts) and attempts[-1].started == since
+        if since is not None and not told:
+            attempts.append(Attempt(since, self._now(), self.worker, error))
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            tell()
+        return self._answer(False, None, error, attempts)
+
+    def when_given_up(self, tell: Callable[[], object] | None) -> None:
+        """Have ``tell`` called, once, when the call is given up; at once if it was already.
+
+        The order closes the gap: whoever gives up sets ``given_up`` first and then takes ``tell``.
+        """
+        self._tell = tell
+        if self.given_up and self._tell is not None:
+            self._tell = None
+            tell and tell()
+
+    def pause(self, seconds: float) -> None:
+        """Wait for the backoff; it ends at once when the call is given up."""
+        awake = threading.Event()
+        self.when_given_up(awake.set)
+        awake.wait(seconds)
+        self.when_given_up(None)
+
+    def _run(self) -> ToolResult:
+        token = _current.set(self)
+        try:
+            return self._answer(True, self._output(), None, self.attempts)
+        except BaseException as error:
+            return self.fail(reasons.failed(error, len(self.attempts), self.tool.idempotent))
+        finally:
+            _current.reset(token)
+
+    def _output(self) -> Any:
+        may_repeat = self.tool.idempotent and self.retry.attempts > 1
+        try:
+            return self._attempt()
+        except BaseException as error:
+            if not may_repeat or not may_pass(error, self.retry.on):
+                raise
+            return retry_after_first(self._attempt, self.retry, self.pause)
+
+    def _attempt(self) -> Any:
+        if self.given_up:
+            raise GivenUpError("given up before another attempt")
+        error = None
+        self.attempt_started = started = self._now()
+        try:
+            return self._finished(self.tool.fn(**own_copy(self.arguments)))
+        except BaseException as raised:
+            error = reasons.describe_error(raised)
+            raise
+        finally:
+            self.attempts.append(Attempt(started, self._now(), self.worker, error))
+            self.attempt_started = None
+
+    def _finished(self, output: Any) -> Any:
+        """The output itself: awaited, read to its end, and as it is now."""
+        if isinstance(output, _ATOMS):
+            return output
+        if inspect.isasyncgen(output):
+            output = self._awaited(read_all(output))
+        elif hasattr(output, "__await__"):
+            output = self._awaited(output)
+        return snapshot(output, self.is_unwanted)
+
+    def _awaited(self, awaitable: Any) -> Any:
+        self.on_loop = True
+        return TOOL_LOOP.wait_for(awaitable, self)
+
+    def _now(self) -> float:
+        return perf_counter() - self.began
+
+    def _answer(
+        self, success: bool, output: Any, error: str | None, attempts: Sequence[Attempt]
+    ) -> ToolResult:
+        now = perf_counter() - self.began
+        return ToolResult(self.call, success, output, error, tuple(attempts), self.submitted, now)
+
+
+def own_copy(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments for one attempt: what it changes in them is gone with it."""
+    if all(isinstance(value, _ATOMS) for value in arguments.values()):
+        return arguments
+    try:
+        return copy.deepcopy(arguments)
+    except Exception:  # what a validator of the tool's author made of them
+        return arguments
