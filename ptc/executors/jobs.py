@@ -18,7 +18,6 @@ from ..machine.threads import THREADS
 from ..registry import Tool
 from ..retry import RetryPolicy
 
-
 # The caller gives up first, and takes back what waits: no worker must turn to that before.
 _GRACE = 0.05
 
