@@ -206,7 +206,7 @@ def test_the_examples_that_a_model_reads_are_no_answers_of_the_lessons():
     said = json.dumps(CityTools().registry().to_wire(), ensure_ascii=False)
     for value in ("Paris", "14:05", "UTC+1", "23 November", "2026", "9.4"):
         assert value not in said
-    for city in ("Nairobi", "Lagos, Nigeria"):
+    for city in ("Istanbul", "Lagos, Nigeria"):
         assert city in said and sample.find_place(city)
 
 

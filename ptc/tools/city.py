@@ -30,7 +30,7 @@ _MONTHS = [
 ]
 
 # A small model recites the examples that it reads, so none of them may be an answer of a lesson.
-City = Annotated[str, Field(description="A city's name, such as 'Nairobi' or 'Lagos, Nigeria'")]
+City = Annotated[str, Field(description="A city's name, such as 'Istanbul' or 'Lagos, Nigeria'")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class CityTools:
         return f"{there:%H:%M} ({_offset(there)})"
 
     def get_date(self, city: City) -> str:
-        """Get today's date in a city, with the weekday, such as "Friday, 3 July 2020"."""
+        """Get today's date in a city, with the weekday, such as "Tuesday, 14 October 2025"."""
         sleep(self.date)
         there = _moment(self.now).astimezone(_zone(city))
         return f"{_DAYS[there.weekday()]}, {there.day} {_MONTHS[there.month - 1]} {there.year}"
