@@ -1,7 +1,6 @@
 """A whole turn and the next: ask the model, run its calls, answer all of them, ask again.
 
-Only the model and the tools take time. What waits for neither is in :class:`Conversation` and
-:func:`whole_turn`, for whoever has to wait in another way.
+What waits for neither the model nor the tools is in :class:`Conversation` and :func:`whole_turn`.
 """
 
 import os
@@ -17,7 +16,7 @@ from .execute import execute_parallel, execute_sequential
 from .registry import ToolRegistry
 from .text import mask, secrets, shorten
 from .wire import assistant_message, extract_parallel_calls, format_parallel_results
-from .wire.reading import as_sent
+from .wire.formats import read_reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Turn:
     results: list[ToolResult]
     model_seconds: float
     tool_seconds: float
-    message: dict[str, Any]
+    message: Any  # the model's own
     cut: str | None = None  # why the reply ended early
 
 
@@ -61,10 +60,10 @@ def answer(
     ``answer("What time is it in Lima?", registry, client).text`` is what it says.
 
     One call runs in sequence, several in parallel, ``timeout`` seconds at most a batch. A failure
-    is for the model to read: each call is answered. A list of messages as ``query`` grows by whole
-    turns: an interrupt leaves it valid. ``model`` is by default what ``PTC_MODEL`` names, or the
-    scripted one. With ``stream`` calls start while the reply comes in; words that a lost connection
-    cut off raise. An answer that isn't whole warns, and its ``stopped`` says why.
+    is for the model to read. A list of messages as ``query`` grows by whole turns: an interrupt
+    leaves it valid. ``model`` is by default what ``PTC_MODEL`` names, or the scripted one. With
+    ``stream`` calls start while the reply comes in; words that a lost connection cut off raise.
+    An answer that isn't whole warns, and its ``stopped`` says why.
     """
     talk = Conversation(query, registry, model, max_turns)
     ask = _ask_streaming if stream else _ask
@@ -78,8 +77,7 @@ def answer(
 def _ask(client, request, registry, max_workers, timeout) -> Turn:
     asked = perf_counter()
     response = client.chat.completions.create(**request)
-    replied = perf_counter()
-    calls = extract_parallel_calls(response)
+    replied, calls = perf_counter(), extract_parallel_calls(response)
     if len(calls) == 1:
         results = execute_sequential(calls, registry, timeout=timeout)
     else:
@@ -102,10 +100,8 @@ def _ask_streaming(client, request, registry, max_workers, timeout) -> Turn:
 def whole_turn(response: Any, results: list[ToolResult], asked: float, replied: float) -> Turn:
     """The turn of a reply that came whole, and whose calls were run just now."""
     tool_seconds = perf_counter() - replied if results else 0.0
-    message: Any = assistant_message(response, [result.call for result in results])
-    reason = as_sent(response)["choices"][0].get("finish_reason")
-    cut = f"finish_reason: {reason}" if reason in ("length", "content_filter") else None
-    return Turn(results, replied - asked, tool_seconds, message, cut)
+    message = assistant_message(response, [result.call for result in results])
+    return Turn(results, replied - asked, tool_seconds, message, read_reply(response).cut)
 
 
 class Conversation:
@@ -128,7 +124,7 @@ class Conversation:
         elif turn.cut and "finish_reason" not in turn.cut:
             raise ConnectionError(f"the reply was cut off: {turn.cut}; ask again")
         else:
-            answer.text = turn.message.get("content") or turn.message.get("refusal") or ""
+            answer.text = _words(turn.message)
             # An empty list of calls, or null for words, would be refused ever after.
             kept = {key: value for key, value in turn.message.items() if key != "tool_calls"}
             answer.messages.append(kept | {"content": answer.text})
@@ -136,6 +132,12 @@ class Conversation:
         self.goes_on = bool(calls) and len(answer.turns) < self.most
         if not self.goes_on:
             answer.stopped = _why_unfinished(turn, len(answer.turns), answer.text)
+
+
+def _words(message: dict[str, Any]) -> str:
+    """The text of a message; some servers send a list of parts."""
+    content = message.get("content") or message.get("refusal") or ""
+    return content if isinstance(content, str) else "".join(p.get("text", "") for p in content)
 
 
 def _why_unfinished(turn: Turn, number: int, text: str) -> str | None:

@@ -230,12 +230,13 @@ def test_what_was_asked_last_is_shortened_and_masked(registry, scripted, monkeyp
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
-def test_words_that_the_provider_cut_are_kept_and_told(reason, registry, scripted):
+@pytest.mark.parametrize("stream", [False, True])
+def test_words_that_the_provider_cut_are_kept_and_told(stream, reason, registry, scripted):
     """They may be of use, but nobody should take them for the whole answer."""
     _, client = scripted({**words("The time in"), "finish_reason": reason}, words("again"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        outcome = answer("go", registry, client)
+        outcome = answer("go", registry, client, stream=stream)
     assert outcome.text == "The time in"
     assert outcome.stopped == f"the answer was cut off (finish_reason: {reason})"
     assert is_accepted(outcome.messages, client, registry)
@@ -366,6 +367,16 @@ def test_an_odd_reply_without_calls_can_be_sent_again(case, registry, scripted):
     assert outcome.text == said
     nothing = "the reply of turn 1 has no words and asks for no tool"
     assert outcome.stopped == (None if said else nothing)
+    assert is_accepted(outcome.messages, client, registry)
+
+
+def test_words_in_parts_are_one_text(registry, scripted):
+    """Some servers send a list of parts, and what the model thought among them."""
+    parts = [{"type": "thinking", "thinking": []}, {"type": "text", "text": "Hello "}]
+    parts.append({"type": "text", "text": "you."})
+    _, client = scripted({"content": parts}, words("again"))
+    outcome = answer("go", registry, client)
+    assert (outcome.text, outcome.stopped) == ("Hello you.", None)
     assert is_accepted(outcome.messages, client, registry)
 
 
