@@ -14,6 +14,7 @@ from .check import compare
 from .client import SCRIPTED
 from .execute import execute_parallel, execute_sequential
 from .registry import ToolRegistry
+from .stream import execute_stream
 from .text import mask, secrets, shorten
 from .wire import assistant_message, extract_parallel_calls, format_parallel_results
 from .wire.formats import read_reply
@@ -58,12 +59,11 @@ def answer(
     """Ask an ``openai.OpenAI`` client until the model answers in words, or ``max_turns`` are over.
 
     ``answer("What time is it in Lima?", registry, client).text`` is what it says.
-
-    One call runs in sequence, several in parallel, ``timeout`` seconds at most a batch. A failure
-    is for the model to read. A list of messages as ``query`` grows by whole turns: an interrupt
-    leaves it valid. ``model`` is by default what ``PTC_MODEL`` names, or the scripted one. With
-    ``stream`` calls start while the reply comes in; words that a lost connection cut off raise.
-    An answer that isn't whole warns, and its ``stopped`` says why.
+    One call runs in sequence, several in parallel, ``timeout`` seconds at most a batch; the model
+    reads what failed. A list of messages as ``query`` grows by whole turns: an interrupt leaves it
+    valid. ``model`` is by default what ``PTC_MODEL`` names, or the scripted one. ``stream`` starts
+    calls while the reply comes in; words that a lost connection cuts off raise. An answer that
+    isn't whole warns, and its ``stopped`` says why.
     """
     talk = Conversation(query, registry, model, max_turns)
     ask = _ask_streaming if stream else _ask
@@ -77,7 +77,8 @@ def answer(
 def _ask(client, request, registry, max_workers, timeout) -> Turn:
     asked = perf_counter()
     response = client.chat.completions.create(**request)
-    replied, calls = perf_counter(), extract_parallel_calls(response)
+    replied = perf_counter()
+    calls = extract_parallel_calls(response)
     if len(calls) == 1:
         results = execute_sequential(calls, registry, timeout=timeout)
     else:
@@ -88,8 +89,6 @@ def _ask(client, request, registry, max_workers, timeout) -> Turn:
 
 
 def _ask_streaming(client, request, registry, max_workers, timeout) -> Turn:
-    from .stream import execute_stream
-
     asked = perf_counter()
     chunks = client.chat.completions.create(**request, stream=True)
     reply = execute_stream(chunks, registry, max_workers, timeout=timeout)
@@ -141,10 +140,9 @@ def _words(message: dict[str, Any]) -> str:
 
 
 def _why_unfinished(turn: Turn, number: int, text: str) -> str | None:
-    asked = [f"{result.call.name}({result.call.arguments})" for result in turn.results]
-    if asked:
-        calls = shorten(mask(", ".join(asked), secrets()), 200)
-        last = f"in turn {number}, the last, the model asked for {calls}"
+    if turn.results:
+        calls = ", ".join(f"{made.call.name}({made.call.arguments})" for made in turn.results)
+        last = f"in turn {number} the model still asked for {shorten(mask(calls, secrets()), 200)}"
         return f"no answer yet: {last}; give it more max_turns, or go on from these messages"
     if turn.cut:
         return f"the answer was cut off ({turn.cut})"

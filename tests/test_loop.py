@@ -209,7 +209,7 @@ def test_max_turns_ends_a_conversation_that_would_not(stream, registry, scripted
         outcome = answer("go", registry, client, max_turns=3, stream=stream)
     assert (outcome.text, len(outcome.turns), len(provider.requests)) == ("", 3, 3)
     assert outcome.stopped == (
-        "no answer yet: in turn 3, the last, the model asked for get_time({'city': 'Paris'}); "
+        "no answer yet: in turn 3 the model still asked for get_time({'city': 'Paris'}); "
         "give it more max_turns, or go on from these messages"
     )
     assert [warned[0].filename, str(warned[0].message)] == [__file__, outcome.stopped]
