@@ -63,7 +63,7 @@ def assistant_message(response: Any, calls: Sequence[ToolCall]) -> dict | list:
         ValueError: the calls are not those of the reply.
     """
     form, message, _ = read_reply(response)
-    if not message or len(form.slots(message)) != len(calls):
+    if message == {} or len(form.slots(message)) != len(calls):
         raise ValueError(f"these {len(calls)} calls are not those of the reply's message")
     message, changes = mend(message, calls, form)
     if changes:

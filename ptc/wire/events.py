@@ -110,6 +110,8 @@ class AnthropicEvents(_Blocks):
         return []
 
     def _new_block(self, index: int, fields: dict[str, Any]) -> _Block:
+        if not fields:
+            raise UnreadableReplyError(f"no content block with the index {index}")
         kind, block = string_at(fields, "type"), _Block(dict(fields))
         if kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
             block.is_ours = kind == "tool_use"
@@ -216,76 +218,99 @@ class ResponsesEvents:
         self.has_ended = False
         self.cut: str | None = None
         self._items: dict[int, dict[str, Any]] = {}
+        self._next = 0  # an index that no item has
         self._texts: dict[int, list[str]] = {}
         self._calls: dict[int, PartialCall] = {}
+        self._by_item: dict[str | None, PartialCall] = {}  # by the item's own id
         self._by_id: dict[str, PartialCall] = {}
-        self._last: list[Any] = []  # the items of the last event
+        self._last_items: list[dict[str, Any]] = []  # of the last event, if they are all
+        self._last_calls: list[PartialCall] = []  # in their order
 
     @property
     def calls(self) -> list[PartialCall]:
-        return [self._calls[index] for index in sorted(self._calls)]
+        return self._last_calls or [self._calls[index] for index in sorted(self._calls)]
 
     def feed(self, chunk: Any) -> list[PartialCall]:
         kind, index = string_at(chunk, "type"), index_at(chunk, "output_index") or 0
         if kind == "error":
             raise ConnectionError(f"the provider broke off: {excerpt(chunk)}")
-        if kind in ("response.output_item.added", "response.output_item.done"):
+        if self.has_ended:
+            return []
+        if kind == "response.output_item.added":
+            return self._item(index, dict_at(chunk, "item"), is_new=True)
+        if kind == "response.output_item.done":
             return self._item(index, dict_at(chunk, "item"))
         if kind == "response.output_text.delta":
             self._texts.setdefault(index, []).append(string_at(chunk, "delta"))
-        elif kind.startswith("response.function_call_arguments.") and index in self._calls:
-            call = self._calls[index]
-            if kind.endswith(".delta"):
-                call.add(string_at(chunk, "delta"))
-            else:
-                call.put(chunk.get("arguments"))
-            return [call]
+        elif kind.startswith("response.function_call_arguments."):
+            call = self._by_item.get(text_at(chunk, "item_id")) or self._calls.get(index)
+            return self._arguments(call, kind, chunk) if call else []
         elif kind in self.ENDS:
             return self._end(dict_at(chunk, "response"), kind)
         return []
 
-    def _item(self, index: int, item: dict[str, Any]) -> list[PartialCall]:
+    def _item(self, index: int, item: dict[str, Any], is_new: bool = False) -> list[PartialCall]:
         """Take an item that begins or that is complete: the later one counts."""
+        self._next = max(self._next, index + 1)
         if not _is_call(item):
             self._items[index] = item
             return []
-        call = self._call(index, text_at(item, "call_id"))
+        call = self._new(index) if is_new else self._known(index, item) or self._new(index)
+        call.id = call.id or text_at(item, "call_id")
         call.name = call.name or string_at(item, "name")
-        call.put(item.get("arguments"))
         self._items[call.index] = item
+        if item_id := text_at(item, "id"):
+            self._by_item.setdefault(item_id, call)
+        if call.id:
+            self._by_id.setdefault(call.id, call)
+        call.put(item.get("arguments"))
         return [call]
 
-    def _call(self, index: int, id: str | None) -> PartialCall:
-        """The call of that id, or else the one at that index; a new one where there is none."""
-        call = self._by_id.get(id) if id else None
-        call = call or self._calls.get(index)
-        if call is None or (id and call.id and id != call.id):
-            is_free = index not in self._items and index not in self._calls
-            index = index if is_free else max([*self._items, *self._calls]) + 1
-            call = self._calls[index] = PartialCall(index)
-        call.id = call.id or id
-        if call.id:
-            self._by_id[call.id] = call
-        return call
+    def _known(self, index: int, item: dict[str, Any]) -> PartialCall | None:
+        """The call that an item is of. Some send another id, or index, with each event."""
+        id, item_id = text_at(item, "call_id"), text_at(item, "id")
+        if item_id in self._by_item:
+            return self._by_item[item_id]
+        call = self._calls.get(index)
+        if call and (id is None or call.id in (None, id)):
+            return call
+        return self._by_id.get(id) if id and self.has_ended else None
+
+    def _new(self, index: int) -> PartialCall:
+        if index in self._items or index in self._calls:
+            index = self._next
+            self._next += 1
+        self._calls[index] = PartialCall(index)
+        return self._calls[index]
+
+    def _arguments(self, call: PartialCall, kind: str, event: Any) -> list[PartialCall]:
+        if kind.endswith(".delta"):
+            call.add(string_at(event, "delta"))
+        else:
+            call.put(event.get("arguments"))
+        return [call]
 
     def _end(self, response: dict[str, Any], kind: str) -> list[PartialCall]:
         self.has_ended = True
+        items = [item for item in list_at(response, "output") if isinstance(item, dict)]
         status = {"status": kind.removeprefix("response.")}
-        self.cut = WIRES["openai-responses"].cut({"output": []} | status | response)
-        self._last = [item for item in list_at(response, "output") if isinstance(item, dict)]
-        asked = [(index, item) for index, item in enumerate(self._last) if _is_call(item)]
-        return [call for index, item in asked for call in self._item(index, item)]
+        self.cut = WIRES["openai-responses"].cut(status | response | {"output": items})
+        asked = [(index, item) for index, item in enumerate(items) if _is_call(item)]
+        calls = [call for index, item in asked for call in self._item(index, item)]
+        if len(set(calls)) == len(calls) == len(self._calls):
+            self._last_items, self._last_calls = items, calls
+        return calls
 
     def reply(self) -> dict[str, Any]:
-        if self._last and sum(map(_is_call, self._last)) == len(self._calls):
-            return {"output": self._last}
-        indices = sorted(self._items)
-        return {"output": [item for index in indices if (item := self._written(index))]}
+        indices = sorted({*self._items, *self._calls})
+        came = [item for index in indices if (item := self._written(index))]
+        return {"output": self._last_items or came}
 
     def _written(self, index: int) -> dict[str, Any] | None:
         """An item as far as it has come; None for words and thoughts of which nothing has."""
-        item, call = self._items[index], self._calls.get(index)
+        item, call = self._items.get(index, {}), self._calls.get(index)
         if call:
+            item = {"type": "function_call"} | item
             return item | {"call_id": call.id, "name": call.name, "arguments": call.text}
         is_begun = text_at(item, "status") == "in_progress"
         if text_at(item, "type") == "message" and is_begun:
