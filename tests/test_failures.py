@@ -1,5 +1,6 @@
 """What goes wrong with a real model ends in one sentence, and no key is in it."""
 
+import doctest
 import json
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import openai
 import pytest
 
 from ptc import ToolRegistry, answer, connect
-from ptc.client import http_client, may_use_proxy
+from ptc.client import http_client, may_use_proxy, proxies
 from ptc.client.failures import Client, ModelError
 from ptc.lab.real_run import run_for_real
 from ptc.lab.settings import Settings
@@ -279,6 +280,11 @@ def test_a_proxy_is_asked_for_other_machines(monkeypatch):
 )
 def test_which_addresses_a_proxy_may_be_asked_for(url, may):
     assert may_use_proxy(url) is may
+
+
+def test_the_examples_in_the_docstrings_hold():
+    found = doctest.testmod(proxies)
+    assert found.attempted and not found.failed
 
 
 def test_a_notebook_shows_the_sentence_alone(serve):

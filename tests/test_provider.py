@@ -972,6 +972,8 @@ def test_a_body_of_impossible_length_is_refused(provider, case, monkeypatch, cap
     lines, status = LENGTHS[case]
     got, reply = spoken(provider, ["Host: 127.0.0.1", *lines], b"{}")
     assert got == status and set(reply["error"]) == {"message", "type", "param", "code"}
+    told = {400: "We could not parse", 408: "Request timeout", 413: "Request too large"}[status]
+    assert reply["error"]["message"].startswith(told)
     assert capfd.readouterr() == ("", "")
 
 

@@ -1,5 +1,6 @@
 """The three example tools, and the weather's client against a real HTTP wire."""
 
+import doctest
 import http.client
 import inspect
 import json
@@ -593,3 +594,9 @@ def test_a_process_pool_runs_the_tools():
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         assert pool.submit(pinned.get_time, "Paris").result(30) == "14:05 (UTC+1)"
         assert pool.submit(get_weather, "Paris").result(30) == PARIS
+
+
+@pytest.mark.parametrize("module", [tools, sample, weather])
+def test_the_examples_in_the_docstrings_hold(module):
+    found = doctest.testmod(module)
+    assert found.attempted and not found.failed
