@@ -47,7 +47,7 @@ def execute_stream(
 ) -> StreamedReply:
     """Start each call the moment its arguments are whole; what holds is as in execute_parallel.
 
-    >>> chunks = client.chat.completions.create(model=…, messages=…, tools=…, stream=True)
+    >>> chunks = client.chat.completions.create(model=model, messages=messages, stream=True)
     >>> reply = execute_stream(chunks, registry)
     >>> messages += [reply.message, *format_parallel_results(reply.results)]
 

@@ -1,5 +1,6 @@
 """Calls that start while the reply still streams in."""
 
+import doctest
 import json
 import os
 import re
@@ -16,7 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from ptc import RetryPolicy, ToolRegistry, answer, extract_parallel_calls, format_parallel_results
+import ptc.stream
+from ptc import (
+    RetryPolicy,
+    ToolRegistry,
+    answer,
+    connect,
+    extract_parallel_calls,
+    format_parallel_results,
+)
 from ptc.provider import ScriptedProvider, call
 from ptc.provider.refusals import check_request
 from ptc.stream import execute_stream
@@ -1023,3 +1032,18 @@ def test_the_whole_reply_that_was_cut_never_hands_on_its_last_call(kind, calls, 
     read = extract_parallel_calls(form.reply() | changes)
     assert [call.name for call in read] == [name for name, _ in calls]
     assert all(call.cut for call in read) and read[-1].problem
+
+
+def test_the_examples_say_the_truth():
+    """With the real client, the scripted provider and tools of its own."""
+    registry = CityTools(now="2026-11-23T14:05+01:00").registry()
+    client, model = connect()
+    messages = [{"role": "user", "content": "What's the time in Paris?"}]
+    given = {"registry": registry, "client": client, "model": model, "messages": messages}
+    given["format_parallel_results"] = format_parallel_results
+    with client:
+        modules = [ptc.stream, ptc.wire.deltas, ptc.wire.incoming]
+        tried = [doctest.testmod(module, extraglobs=given) for module in modules]
+    assert [one.failed for one in tried] == [0, 0, 0]
+    assert all(one.attempted for one in tried)
+    check_request({"messages": messages})

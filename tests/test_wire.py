@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import doctest
 import json
 import re
 import warnings
@@ -22,6 +23,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+import ptc.wire
 from ptc.calls import ToolCall, ToolResult
 from ptc.provider.refusals import check_request
 from ptc.wire import (
@@ -1206,3 +1208,9 @@ def test_arguments_nested_deeply_are_left_alone_by_mending():
     with pytest.warns(UserWarning, match="id of"):
         message = assistant_message(reply, extract_parallel_calls(reply))
     assert message["content"][0]["input"]["x"]["x"]["x"] is deep["x"]["x"]["x"]
+
+
+def test_the_examples_say_the_truth():
+    modules = [ptc.wire, ptc.wire.mending, ptc.wire.formats, ptc.wire.reading]
+    tried = [doctest.testmod(module) for module in modules]
+    assert sum(one.failed for one in tried) == 0 and sum(one.attempted for one in tried) >= 8

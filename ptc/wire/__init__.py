@@ -28,8 +28,10 @@ __all__ = [
 def extract_parallel_calls(response: Any) -> list[ToolCall]:
     """The tool calls of a model's whole reply (a dict, or an SDK's object), in request order.
 
-    >>> extract_parallel_calls(client.chat.completions.create(model=…, messages=…, tools=…))
-    [ToolCall(id='call_1', name='get_time', arguments={'city': 'Paris'}, …)]
+    >>> function = {"name": "get_time", "arguments": '{"city": "Paris"}'}
+    >>> message = {"tool_calls": [{"id": "call_1", "function": function}]}
+    >>> extract_parallel_calls({"choices": [{"message": message}]})[0].arguments
+    {'city': 'Paris'}
 
     A call that can't be run as it came has a ``problem``. So has the last call of a reply that its
     provider cut, all of whose calls say why in ``cut``. Two calls with one id are two calls, and
@@ -53,7 +55,9 @@ def extract_parallel_calls(response: Any) -> list[ToolCall]:
 def assistant_message(response: Any, calls: Sequence[ToolCall]) -> dict | list:
     """The model's own message, which the history needs before the results of its ``calls``.
 
-    >>> messages.append(assistant_message(response, calls))
+    >>> reply = {"content": [{"type": "tool_use", "id": "t1", "name": "get_time", "input": {}}]}
+    >>> assistant_message(reply, extract_parallel_calls(reply)) == {"role": "assistant"} | reply
+    True
 
     Untouched but for what makes every later request fail: an id missing or doubled, arguments
     that are not a JSON object, no name. These are mended on a copy, and a UserWarning says which.
@@ -74,7 +78,8 @@ def assistant_message(response: Any, calls: Sequence[ToolCall]) -> dict | list:
 def format_parallel_results(results: Iterable[ToolResult], wire: str = "openai") -> list[dict]:
     """The messages that answer a batch, in request order; no results gives ``[]``.
 
-    >>> format_parallel_results(results)
+    >>> result = ToolResult(ToolCall("call_1", "get_time"), success=True, output="14:05")
+    >>> format_parallel_results([result])
     [{'role': 'tool', 'tool_call_id': 'call_1', 'content': '"14:05"'}]
 
     Raises ValueError at an unknown wire format.
@@ -87,8 +92,10 @@ def format_parallel_results(results: Iterable[ToolResult], wire: str = "openai")
 def describe_tools(tools: Iterable[Any], wire: str) -> list[dict]:
     """A provider's ``tools=`` list, of objects with ``name``, ``description`` and ``schema``.
 
-    >>> describe_tools([registry["get_time"]], "anthropic")
-    [{'name': 'get_time', 'description': 'The time.', 'input_schema': {'type': 'object', …}}]
+    >>> from types import SimpleNamespace
+    >>> tool = SimpleNamespace(name="get_time", description="The time.", schema={})
+    >>> describe_tools([tool], "anthropic")[0]["input_schema"]
+    {'type': 'object', 'properties': {}}
 
     The schemas are copies. Raises ValueError at an unknown wire format.
     """

@@ -26,7 +26,16 @@ from .reading import (
 
 
 class JsonScanner:
-    """Sees where a JSON object or list ends, in pieces; each character is looked at once."""
+    """Sees where a JSON object or list ends, in pieces; each character is looked at once.
+
+    >>> scanner = JsonScanner()
+    >>> scanner.feed('{"x": "}')
+    >>> scanner.is_complete
+    False
+    >>> scanner.feed('"}')
+    >>> scanner.is_complete
+    True
+    """
 
     def __init__(self) -> None:
         self.is_complete = False

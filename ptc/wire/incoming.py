@@ -30,6 +30,12 @@ class Tools(Protocol):
 class IncomingReply:
     """A reply as far as it has come.
 
+    >>> incoming = IncomingReply(registry)
+    >>> function = {"name": "get_time", "arguments": '{"city": "Paris"}'}
+    >>> delta = {"tool_calls": [{"id": "a", "function": function}]}
+    >>> [call.name for call in incoming.take({"choices": [{"delta": delta}]})]
+    ['get_time']
+
     ``calls`` are in request order, complete or not. ``cut`` says why the reply ended early, and is
     None until it has, or if it did not. ``misuse`` is what the stream is if it isn't one.
     """

@@ -18,7 +18,13 @@ class Mended(NamedTuple):
 
 
 def mend(message: Any, calls: Sequence[ToolCall], form: Format) -> Mended:
-    """The message with what its provider would refuse mended on a copy; itself if all is well."""
+    """The message with what its provider would refuse mended on a copy; itself if all is well.
+
+    >>> from ptc.wire.formats import WIRES
+    >>> message = {"content": [{"type": "tool_use", "name": "get_time", "input": "{"}]}
+    >>> mend(message, [ToolCall("new", "get_time")], WIRES["anthropic"]).changes
+    ['id of new', 'input of new']
+    """
     copy = _copied(message, _LEVELS)
     changes: list[str] = []
     for slot, call in zip(form.slots(copy), calls, strict=True):

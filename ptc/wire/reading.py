@@ -7,7 +7,7 @@ from random import SystemRandom
 from typing import Any, NamedTuple
 
 from ..calls import ToolCall
-from ..text import describe, shorten
+from ..text import describe, shorten, split_advice, with_advice
 
 _decoder = json.JSONDecoder(parse_constant=int)  # int("NaN") raises: NaN is not JSON
 _random = SystemRandom()  # a seed that the user sets must not give one id to two replies
@@ -110,7 +110,8 @@ def read_arguments(sent: Any) -> tuple[dict[str, Any], str | None]:
         return {}, None
     if isinstance(value, dict):
         return value, None
-    return {}, f"not a JSON object: {excerpt(sent)}{why}; send the arguments as one JSON object"
+    what = f"not a JSON object: {excerpt(sent)}{why}"
+    return {}, with_advice(what, "send the arguments as one JSON object")
 
 
 def _parse(text: str) -> Any:
@@ -154,10 +155,11 @@ class CallMaker:
         if key not in self._seen:
             self._seen.add(key)
             return None
-        return (
+        what = (
             "not run: this very call, with the same id and arguments, came before in the same "
-            "reply; its answer is there. If you want it twice, ask for it again in the next reply"
+            "reply, and its answer is there"
         )
+        return with_advice(what, "ask for it again in the next reply if you want it twice")
 
 
 def cut_by(key: str, reason: Any) -> str | None:
@@ -168,8 +170,10 @@ def cut_by(key: str, reason: Any) -> str | None:
 def cut_problem(cut: str, problem: str | None = None) -> str:
     """Why the last call of a reply that was cut is not run, whatever came of it."""
     who = "a limit" if any(limit in cut for limit in _LIMITS) else "its provider"
-    told = (
+    what = (
         f"not run: the reply was cut off by {who} ({cut}), and this call, its last, may not be "
-        "complete; send it again, in a shorter reply"
+        "complete"
     )
-    return f"{told} ({problem})" if problem else told
+    if problem:
+        what += f" ({split_advice(problem).what})"
+    return with_advice(what, "send it again, in a shorter reply")
