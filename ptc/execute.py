@@ -82,13 +82,14 @@ def new_batch(
     timeout: float | None,
     executor: Executor | None,
     order: Order = "as asked",
+    runner: Runner | None = None,
 ) -> Batch:
     """A batch on our threads, or on somebody else's executor, its calls checked and arranged."""
-    runner: Runner = OwnThreads()
     if executor is not None:
         from .executors import runner_on
 
         runner = runner_on(executor)
+    runner = runner or OwnThreads()
     batch = Batch(calls, registry, workers, retry, timeout, runner)
     batch.prepare()
     batch.arrange(order)

@@ -1,7 +1,7 @@
 """Which failures are tried again, how often, and after how long. The retrying is tenacity's."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,23 +96,25 @@ def may_pass(error: BaseException, on: tuple[type[BaseException], ...] = RetryPo
     return all(every)
 
 
-def retry_after_first(
-    attempt: Callable[[], Any], policy: RetryPolicy, pause: Callable[[float], object]
-) -> Any:
-    """The output of a later attempt, when the first has failed; raises the last attempt's error.
+def first_backoff(policy: RetryPolicy) -> float:
+    """Seconds to wait after the first attempt, before :func:`later_attempts`."""
+    return min(policy.wait_initial + random.uniform(0, policy.wait_jitter), policy.wait_max)
 
-    The first is not made here, since most calls need no other: tenacity costs more than all the
-    rest of a call. ``pause(seconds)`` waits for the backoff.
+
+def later_attempts(policy: RetryPolicy) -> dict[str, Any]:
+    """How tenacity's ``Retrying`` makes all attempts but the first, which has failed.
+
+    Most calls need no other, and tenacity costs more than all the rest of a call: so the first is
+    made without it, and these are the settings for what follows.
     """
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt
-    from tenacity import wait_exponential_jitter as backoff
+    from tenacity import retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-    pause(min(policy.wait_initial + random.uniform(0, policy.wait_jitter), policy.wait_max))
-    retrying = Retrying(
-        stop=stop_after_attempt(policy.attempts - 1),
-        wait=backoff(2 * policy.wait_initial, policy.wait_max, jitter=policy.wait_jitter),
-        retry=retry_if_exception(lambda error: may_pass(error, policy.on)),
-        sleep=pause,
-        reraise=True,
+    backoff = wait_exponential_jitter(
+        2 * policy.wait_initial, policy.wait_max, jitter=policy.wait_jitter
     )
-    return retrying(attempt)
+    return {
+        "stop": stop_after_attempt(policy.attempts - 1),
+        "wait": backoff,
+        "retry": retry_if_exception(lambda error: may_pass(error, policy.on)),
+        "reraise": True,
+    }

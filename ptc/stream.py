@@ -11,7 +11,7 @@ from typing import Any
 from .calls import ToolResult
 from .execute import new_batch, run_batch
 from .machine.batch import Batch
-from .machine.state import CallState as CallRun
+from .machine.state import CallState
 from .machine.threads import THREADS
 from .registry import ToolRegistry
 from .retry import RetryPolicy
@@ -67,7 +67,7 @@ def execute_stream(
     batch = new_batch([], registry, workers, retry, timeout, executor)
     batch.expecting = True
     reader = Reader(batch)
-    THREADS.submit(lambda: _read_all(stream, reader))
+    THREADS.submit(lambda: read_all(stream, reader))
     try:
         run_batch(batch, on_result, progress)
     finally:
@@ -78,7 +78,7 @@ def execute_stream(
     return reader.reply()
 
 
-def _read_all(stream: Iterable[Any], reader: "Reader") -> None:
+def read_all(stream: Iterable[Any], reader: "Reader") -> None:
     """Read in a thread of its own, for a stream may stall."""
     try:
         for chunk in stream:
@@ -100,7 +100,7 @@ class Reader:
         self.incoming = IncomingReply(batch.registry)
         self._batch, self._context = batch, copy_context()
         self._lock = threading.Lock()
-        self._runs: dict[PartialCall, CallRun] = {}
+        self._runs: dict[PartialCall, CallState] = {}
         self._seconds: float | None = None  # None while it is open
 
     def take(self, chunk: Any) -> bool:

@@ -101,6 +101,10 @@ class Worker:
         self.state: CallState | None = None
         self.begun = False
 
+    def adopt_this_thread(self) -> None:
+        """From here on, it is in this one."""
+        self.thread = threading.current_thread()
+
 
 class OwnThreads:
     """The runner on our own threads."""
@@ -156,7 +160,8 @@ class Batch:
         self.ledger = ledger_of(registry)
         self.lock = threading.Lock()
         self.states = [CallState(call, retry, self.began, n) for n, call in enumerate(calls)]
-        self.news: SimpleQueue[CallState | None] = SimpleQueue()
+        self.news: Any = SimpleQueue()  # of calls that have their answers; None: look up
+        self.watched = False  # by the keeper
         self.listened_to = False
         self.in_order = False  # a call that has to wait holds up all behind it
         self.ready: ReadyCalls = InOrder()
@@ -266,11 +271,9 @@ class Batch:
         try:
             KEEPER.jobs.put(self.begin)
             KEEPER.ensure_alive()
-            while not self._is_done():
+            while not self.is_done():
                 for state in self.next_news():
-                    if on_result is not None and state.result is not None and not state.told:
-                        state.told = True
-                        self.heard += 1
+                    if on_result is not None and self.is_news(state):
                         on_result(state.result)
         finally:
             # Signal handlers run when a call returns, or when a loop goes round. So, whatever
@@ -288,7 +291,7 @@ class Batch:
         states, self.states, self.deadlines = self.states, [], Deadlines()
         return [state.result for state in states if state.result is not None]
 
-    def _is_done(self) -> bool:
+    def is_done(self) -> bool:
         if self.open or self.expecting:
             return False
         return not self.listened_to or self.heard >= len(self.states)
@@ -306,8 +309,29 @@ class Batch:
             if self._polls % _POLLS_BETWEEN_CHECKS == 0:
                 KEEPER.jobs.put(self.look_after_workers)
                 KEEPER.ensure_alive()
-            return [] if self.open else list(self.states)
+            return [] if self.open else self.untold()
         return [] if state is None else [state]
+
+    def untold(self) -> list[CallState]:
+        """Those of whose answers nobody was told, if a worker died before it could."""
+        return [state for state in self.states if not state.told]
+
+    def is_news(self, state: CallState) -> bool:
+        """Has the call its answer, and is it to be told now? True once."""
+        if state.result is None or state.told:
+            return False
+        state.told = True
+        self.heard += 1
+        return True
+
+    def watch_the_clock(self) -> None:
+        """Have the keeper see to all deadlines, for a caller who may be kept from it."""
+        self.watched = True
+        self._watch(self.timeout)
+
+    def _watch(self, moment: float) -> None:
+        if moment < math.inf:
+            KEEPER.do_at(self.began + moment, self.give_up_late)
 
     def _wait_for_the_end(self) -> None:
         """After an interrupt: until the keeper has seen to it that nothing starts any more."""
@@ -356,7 +380,7 @@ class Batch:
     def give_up_late(self) -> None:
         """Answer the calls whose time is over."""
         now = perf_counter() - self.began
-        if now >= self.timeout:
+        if self.over or now >= self.timeout:
             self._end_late()
             return
         with self.lock:
@@ -364,6 +388,8 @@ class Batch:
         for deadline in due:
             self._give_up_one(deadline)
         self.runner.flush()
+        if self.watched:
+            self._watch(self.deadlines.next)
         self.news.put(None)  # there may be another deadline now
 
     def look_after_workers(self) -> None:
@@ -387,7 +413,7 @@ class Batch:
     def _why_late(self, state: CallState, started: bool, limit: str) -> str:
         if not started and state.needs is not None and self.ledger.is_stuck(state):
             return reasons.starved(*self.ledger.obstacle(state))
-        return reasons.late(started, limit, _blocker(state))
+        return reasons.late(started, limit, state.on_loop, state.blocker())
 
     def _end(self, reason: Callable[[CallState, bool], str]) -> None:
         with self.lock:
@@ -412,7 +438,7 @@ class Batch:
             )
         else:
             limit = f"its timeout of {state.tool.timeout:g} s"
-            self._give_up(state, lambda state, _: reasons.late(True, limit, _blocker(state)))
+            self._give_up(state, lambda state, started: self._why_late(state, started, limit))
 
     def _give_up(
         self,
@@ -509,7 +535,7 @@ class Batch:
                 result = state.run()
                 state = self.take(worker) if self.settle(worker, result) else None
         except BaseException as error:  # set in this thread from outside, and not in the tool
-            self._bury(worker, error)
+            self.bury(worker, error)
 
     def take(self, worker: Worker) -> CallState | None:
         """The call to start now; None for none, and the worker is free."""
@@ -570,7 +596,8 @@ class Batch:
         for state in states:
             state.batch.call_up(state, by=self)
 
-    def _bury(self, worker: Worker, error: BaseException) -> None:
+    def bury(self, worker: Worker, error: BaseException) -> None:
+        """The worker can't go on: answer the call that it has, and free its lane."""
         for _ in range(3):  # another exception may be set while we deal with the first
             try:
                 state = worker.state
@@ -677,7 +704,9 @@ class Batch:
 
     def _set_deadline(self, moment: float, state: CallState, starved: bool) -> None:
         if self.deadlines.set(moment, state, starved):
-            self.news.put(None)
+            self.news.put(None)  # the caller has to look up sooner
+            if self.watched:
+                self._watch(moment)
 
     # Called for those who wait in line, by whoever gives something back.
 
@@ -704,10 +733,6 @@ class Batch:
         with self.lock:
             if state.result is None and state.started is None:
                 self._be_patient(state)
-
-
-def _blocker(state: CallState) -> str | None:
-    return TOOL_LOOP.blocker(state.name) if state.on_loop else None
 
 
 def _check_use(calls: Sequence[ToolCall], registry: ToolRegistry, timeout: float | None) -> None:

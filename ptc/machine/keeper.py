@@ -6,11 +6,23 @@ counter off by one. So no caller's thread does any. It hands a job over with ``K
 one call into C, which is done or not done, and never half done. No signal arrives here.
 """
 
+import heapq
 import os
 import sys
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from itertools import count
+from queue import Empty, SimpleQueue
+from time import perf_counter
+from typing import NamedTuple
+
+Job = Callable[[], object]
+
+
+class _Appointment(NamedTuple):
+    moment: float
+    ticket: int
+    job: Job
 
 
 class Keeper:
@@ -21,7 +33,9 @@ class Keeper:
     """
 
     def __init__(self) -> None:
-        self.jobs: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self.jobs: SimpleQueue[Job] = SimpleQueue()
+        self._appointments: list[_Appointment] = []  # a heap; the thread's own
+        self._tickets = count()
         self._alive = False
 
     def ensure_alive(self) -> None:
@@ -29,20 +43,38 @@ class Keeper:
         if not self._alive:
             threading.Thread(target=self._live, name="ptc-keeper", daemon=True).start()
 
+    def do_at(self, moment: float, job: Job) -> None:
+        """Run the job when ``perf_counter()`` has come to that moment."""
+        appointment = _Appointment(moment, next(self._tickets), job)
+        self.jobs.put(lambda: heapq.heappush(self._appointments, appointment))
+
     def _live(self) -> None:
         self._alive = True
         try:
             while True:
-                self._run(self.jobs.get())
+                self._run(self._next_job())
         finally:
             self._alive = False
 
-    def _run(self, job: Callable[[], object]) -> None:
+    def _next_job(self) -> Job:
+        while True:
+            left = None
+            if self._appointments:
+                left = self._appointments[0].moment - perf_counter()
+                if left <= 0:
+                    return heapq.heappop(self._appointments).job
+            try:
+                return self.jobs.get(timeout=left)
+            except Empty:
+                continue
+
+    def _run(self, job: Job) -> None:
         try:
             job()
         except BaseException:  # told as any thread's exception is, and the next job is not lost
             kind, error, traceback = sys.exc_info()
             here = threading.current_thread()
+            assert kind is not None
             threading.excepthook(threading.ExceptHookArgs((kind, error, traceback, here)))
 
 

@@ -1,20 +1,24 @@
-"""The process's one event loop for ``async def`` tools.
+"""Event loops: the process's own one for ``async def`` tools, and what runs on whose.
 
 One for all, so that a client, a lock or a session that one call made serves the next, in every
 batch. It runs in a thread of its own; the worker that runs an async tool waits for it there.
 """
 
-import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import copy_context
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    import asyncio
+
+_names: "WeakKeyDictionary[asyncio.Task[Any], str]" = WeakKeyDictionary()
 
 
 class Waiter(Protocol):
-    """The call that waits for an awaitable, as far as the loop must know it."""
+    """The call that waits for an awaitable, as far as its loop must know it."""
 
     given_up: bool
 
@@ -23,9 +27,54 @@ class Waiter(Protocol):
         """The tool's name."""
         ...
 
-    def when_given_up(self, tell: Any) -> None:
+    def when_given_up(self, tell: Callable[[], object] | None) -> None:
         """Call ``tell`` once, when nobody waits for the call any more; None: no longer."""
         ...
+
+
+def blocker(loop: "asyncio.AbstractEventLoop | None", name: str) -> str | None:
+    """The async tool, other than that of this name, which holds the loop at this moment."""
+    import asyncio
+
+    task = None if loop is None else asyncio.current_task(loop)
+    found = None if task is None else _names.get(task)
+    return None if found == name else found
+
+
+def note_task(task: "asyncio.Task[Any]", waiter: Waiter) -> None:
+    """The task is that of a call: it is known by the tool's name, and cancelled, once, with it."""
+    loop = task.get_loop()
+    _names[task] = waiter.name
+
+    def cancel() -> None:
+        if not task.cancelling():  # twice would cut short how it cleans up
+            task.cancel()
+
+    def tell() -> None:
+        try:
+            loop.call_soon_threadsafe(cancel)
+        except RuntimeError:  # the loop is closed, and the task with it
+            pass
+
+    waiter.when_given_up(tell)
+
+
+def wait_on(loop: "asyncio.AbstractEventLoop", awaitable: Awaitable[Any], waiter: Waiter) -> Any:
+    """What the awaitable gives on that loop; for a worker's thread, which waits here meanwhile."""
+    context, done = copy_context(), threading.Lock()
+    tasks: list[asyncio.Task[Any]] = []
+    done.acquire()
+
+    def begin() -> None:
+        task = loop.create_task(_finish(awaitable), context=context)
+        tasks.append(task)
+        task.add_done_callback(lambda _: done.release())
+        note_task(task, waiter)
+
+    loop.call_soon_threadsafe(begin)
+    done.acquire()
+    waiter.when_given_up(None)
+    return tasks[0].result()
 
 
 class ToolLoop:
@@ -33,60 +82,39 @@ class ToolLoop:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread_id: int | None = None
-        self._tools: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def is_this_thread(self) -> bool:
         """Are we on the loop itself, where waiting for one of its tasks would never end?"""
         return self._thread_id == threading.get_ident()
 
-    def blocker(self, name: str) -> str | None:
-        """The async tool, other than that of this name, which holds the loop at this moment."""
-        loop = self._loop
-        task = None if loop is None else asyncio.current_task(loop)
-        found = None if task is None else self._tools.get(task)
-        return None if found == name else found
-
     def wait_for(self, awaitable: Awaitable[Any], waiter: Waiter) -> Any:
-        """What the awaitable gives; for a worker's thread, which waits here meanwhile.
+        """What the awaitable gives; for a worker's thread, which waits here meanwhile."""
+        import asyncio
 
-        When the waiter is given up, its task is cancelled, once, and cleans up behind it.
-        """
-        if self.is_this_thread():
-            close(awaitable)
-            raise RuntimeError("a plain tool on the event loop can't wait for an async one")
         try:
             loop = self._running()
         except RuntimeError:  # a subinterpreter has no daemon threads
             return asyncio.run(_finish(awaitable))
-        context, done, tasks = copy_context(), threading.Lock(), []
-        done.acquire()
+        return wait_on(loop, awaitable, waiter)
 
-        def begin() -> None:
-            task = loop.create_task(_finish(awaitable), context=context)
-            tasks.append(task)
-            self._tools[task] = waiter.name
-            task.add_done_callback(lambda _: done.release())
-            waiter.when_given_up(lambda: loop.call_soon_threadsafe(task.cancel))
+    def _running(self) -> "asyncio.AbstractEventLoop":
+        import asyncio
 
-        loop.call_soon_threadsafe(begin)
-        done.acquire()
-        waiter.when_given_up(None)
-        return tasks[0].result()
-
-    def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None:
+            if self.loop is None:
                 loop = asyncio.new_event_loop()
-                thread = threading.Thread(
+                live = threading.Thread(
                     target=self._live, args=(loop,), name="ptc-async", daemon=True
                 )
-                thread.start()
-                self._loop = loop
-            return self._loop
+                live.start()
+                self.loop = loop
+            return self.loop
 
-    def _live(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _live(self, loop: "asyncio.AbstractEventLoop") -> None:
+        import asyncio
+
         self._thread_id = threading.get_ident()
         asyncio.set_event_loop(loop)
         while True:  # a task that exits, or stops the loop, must not take the other tools with it
@@ -103,13 +131,6 @@ async def _finish(awaitable: Awaitable[Any]) -> Any:
 async def read_all(items: AsyncIterator[Any]) -> list[Any]:
     """All items of an async generator."""
     return [item async for item in items]
-
-
-def close(awaitable: object) -> None:
-    """End a coroutine that never ran, which would be warned of otherwise."""
-    end = getattr(awaitable, "close", None)
-    if end is not None:
-        end()
 
 
 TOOL_LOOP = ToolLoop()

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from ..masking import mask, secrets
 from ..retry import leaves, may_pass
-from ..text import explain, mask, secrets, shorten, without_surrogates
+from ..text import explain, shorten, without_surrogates
 from ..values import UntellableError
 
 LONGEST_ERROR = 2000  # characters
@@ -11,6 +12,7 @@ _ABANDONED = (
     "abandoned: it can't be stopped by force, so it may still take effect; check that before you "
     "repeat it"
 )
+_CANCELLED = "cancelled: it may have taken effect before; check that before you repeat it"
 
 
 def readable(error: str, most: int = LONGEST_ERROR) -> str:
@@ -58,14 +60,20 @@ def unknown_tool(name: str, known: Sequence[str]) -> str:
     return f"no tool named {name!r}; known: {list(known)}"
 
 
-def late(started: bool, limit: str, blocker: str | None = None) -> str:
-    """A timeout was over; ``blocker`` is the async tool that held the event loop then."""
+def late(started: bool, limit: str, cancelled: bool = False, blocker: str | None = None) -> str:
+    """A timeout was over.
+
+    ``cancelled``: its tool is async, and can be stopped. ``blocker``: the async tool that held the
+    event loop then, so that no other could go on.
+    """
     if blocker is not None:
-        what = f"no answer within {limit}: the async tool {blocker!r} blocks the event loop of all"
-        return f"{what}; {_ABANDONED}" if started else f"{what}; ask again later"
+        what = f"no answer within {limit}: the async tool {blocker!r} blocks the event loop"
+        return (
+            f"{what}; {_CANCELLED}" if started else f"{what}, and it never began; ask again later"
+        )
     if not started:
         return f"not started within {limit}; ask for it again if it is still needed"
-    return f"no answer within {limit}; {_ABANDONED}"
+    return f"no answer within {limit}; {_CANCELLED if cancelled else _ABANDONED}"
 
 
 def interrupted() -> str:

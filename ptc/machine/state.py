@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..calls import Attempt, ToolCall, ToolResult
 from ..registry import Tool
-from ..retry import RetryPolicy, may_pass, retry_after_first
+from ..retry import RetryPolicy, first_backoff, later_attempts, may_pass
 from ..values import snapshot
 from . import reasons
-from .loops import TOOL_LOOP, read_all
+from .loops import TOOL_LOOP, blocker, read_all, wait_on
 
 if TYPE_CHECKING:
+    import asyncio
+
     from .ledger import Needs
 
 
@@ -95,8 +97,10 @@ class CallState:
     """Has whoever listens heard of its result?"""
     by: Any = None
     """The worker that has it, or had it."""
+    loop: "asyncio.AbstractEventLoop | None" = None
+    """The caller's own, where async tools run if it awaits the batch."""
     on_loop = False
-    """Does it run on the process's event loop?"""
+    """Does it run on an event loop, where it can be cancelled?"""
     patient_until: float | None = None
     """When it gives up waiting for what only abandoned calls hold."""
     _tell: Callable[[], object] | None = None
@@ -166,32 +170,48 @@ class CallState:
         try:
             return self._answer(True, self._output(), None, self.attempts)
         except BaseException as error:
-            return self.fail(reasons.failed(error, len(self.attempts), self.tool.idempotent))
+            return self.fail(self._why_failed(error))
         finally:
             _current.reset(token)
 
+    def _why_failed(self, error: BaseException) -> str:
+        return reasons.failed(error, len(self.attempts), self.tool.idempotent)
+
     def _output(self) -> Any:
-        may_repeat = self.tool.idempotent and self.retry.attempts > 1
         try:
             return self._attempt()
         except BaseException as error:
-            if not may_repeat or not may_pass(error, self.retry.on):
+            if not self._may_repeat_after(error):
                 raise
-            return retry_after_first(self._attempt, self.retry, self.pause)
+            from tenacity import Retrying
+
+            self.pause(first_backoff(self.retry))
+            return Retrying(sleep=self.pause, **later_attempts(self.retry))(self._attempt)
+
+    def _may_repeat_after(self, error: BaseException) -> bool:
+        may_repeat = self.tool.idempotent and self.retry.attempts > 1
+        return may_repeat and may_pass(error, self.retry.on)
 
     def _attempt(self) -> Any:
-        if self.given_up:
-            raise GivenUpError("given up before another attempt")
         error = None
-        self.attempt_started = started = self._now()
+        started = self._begin_attempt()
         try:
             return self._finished(self.tool.fn(**own_copy(self.arguments)))
         except BaseException as raised:
             error = reasons.describe_error(raised)
             raise
         finally:
-            self.attempts.append(Attempt(started, self._now(), self.worker, error))
-            self.attempt_started = None
+            self._end_attempt(started, error)
+
+    def _begin_attempt(self) -> float:
+        if self.given_up:
+            raise GivenUpError("given up before another attempt")
+        self.attempt_started = started = self._now()
+        return started
+
+    def _end_attempt(self, started: float, error: str | None) -> None:
+        self.attempts.append(Attempt(started, self._now(), self.worker, error))
+        self.attempt_started = None
 
     def _finished(self, output: Any) -> Any:
         """The output itself: awaited, read to its end, and as it is now."""
@@ -205,7 +225,51 @@ class CallState:
 
     def _awaited(self, awaitable: Any) -> Any:
         self.on_loop = True
-        return TOOL_LOOP.wait_for(awaitable, self)
+        if self.loop is None:
+            return TOOL_LOOP.wait_for(awaitable, self)
+        return wait_on(self.loop, awaitable, self)
+
+    # On the caller's own loop.
+
+    async def run_there(self) -> Any:
+        """The output of an async tool, as its task gives it; :meth:`run`, but for the answer."""
+        _current.set(self)
+        try:
+            return await self._attempt_there()
+        except Exception as error:
+            if not self._may_repeat_after(error):
+                raise
+            import asyncio
+
+            from tenacity import AsyncRetrying
+
+            await asyncio.sleep(first_backoff(self.retry))
+            retrying = AsyncRetrying(sleep=asyncio.sleep, **later_attempts(self.retry))
+            return await retrying(self._attempt_there)
+
+    async def _attempt_there(self) -> Any:
+        error = None
+        started = self._begin_attempt()
+        try:
+            output = self.tool.fn(**own_copy(self.arguments))
+            return await (read_all(output) if inspect.isasyncgen(output) else output)
+        except BaseException as raised:
+            error = reasons.describe_error(raised)
+            raise
+        finally:
+            self._end_attempt(started, error)
+
+    def answer_from(self, task: "asyncio.Task[Any]") -> ToolResult:
+        """The answer that :meth:`run_there` has come to; not made on the loop, it may take time."""
+        try:
+            output = snapshot(task.result(), self.is_unwanted)
+            return self._answer(True, output, None, self.attempts)
+        except BaseException as error:
+            return self.fail(self._why_failed(error))
+
+    def blocker(self) -> str | None:
+        """The async tool that holds the loop on which this call runs, if another one does."""
+        return blocker(self.loop or TOOL_LOOP.loop, self.name) if self.on_loop else None
 
     def _now(self) -> float:
         return perf_counter() - self.began
