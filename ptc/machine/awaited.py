@@ -224,8 +224,9 @@ async def run(batch: Batch, on_result: Listener | None = None) -> list[ToolResul
             if not heard:
                 KEEPER.jobs.put(batch.look_after_workers)
             for state in heard if batch.open else [*heard, *batch.untold()]:
-                if state is not None and on_result is not None and batch.is_news(state):
-                    told = on_result(state.result)
+                result = None if state is None else batch.news_of(state)
+                if result is not None and on_result is not None:
+                    told = on_result(result)
                     if isawaitable(told):
                         await told
     finally:

@@ -273,8 +273,9 @@ class Batch:
             KEEPER.ensure_alive()
             while not self.is_done():
                 for state in self.next_news():
-                    if on_result is not None and self.is_news(state):
-                        on_result(state.result)
+                    news = self.news_of(state)
+                    if on_result is not None and news is not None:
+                        on_result(news)
         finally:
             # Signal handlers run when a call returns, or when a loop goes round. So, whatever
             # interrupt brought us here or comes now: `over` is set, and the keeper is told.
@@ -316,13 +317,13 @@ class Batch:
         """Those of whose answers nobody was told, if a worker died before it could."""
         return [state for state in self.states if not state.told]
 
-    def is_news(self, state: CallState) -> bool:
-        """Has the call its answer, and is it to be told now? True once."""
+    def news_of(self, state: CallState) -> ToolResult | None:
+        """The call's result, the first time that it is asked for."""
         if state.result is None or state.told:
-            return False
+            return None
         state.told = True
         self.heard += 1
-        return True
+        return state.result
 
     def watch_the_clock(self) -> None:
         """Have the keeper see to all deadlines, for a caller who may be kept from it."""
