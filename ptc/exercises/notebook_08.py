@@ -479,8 +479,7 @@ def _why_lost(account: _StagedAccount, registry: ToolRegistry) -> str:
 
 def _limit_of(registry: ToolRegistry) -> int | None:
     """The tool's ``max_concurrency``."""
-    places = registry["deposit"].places
-    return places.limit if places else None
+    return registry["deposit"].max_concurrency
 
 
 def _has_a_lock(registry: ToolRegistry) -> bool:
@@ -501,7 +500,8 @@ def _deposit(
         raise Wrong(f"give the registry, not {shown(registry)}.")
     if "deposit" not in registry:
         raise Wrong(f"the registry has no tool named 'deposit', but {list(registry)}.")
-    account.one_at_a_time = _limit_of(registry) == 1
+    orders_them = registry["deposit"].writes is not None
+    account.one_at_a_time = orders_them or _limit_of(registry) == 1
     account.begin()
     calls = [ToolCall(f"c{n}", "deposit", {"amount": paid}) for n, paid in enumerate(amounts)]
 
