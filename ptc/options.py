@@ -2,9 +2,15 @@
 
 import math
 import re
+from collections.abc import Callable, Collection
+from inspect import iscoroutinefunction
 from numbers import Integral, Real
+from string import Formatter
 from threading import TIMEOUT_MAX
-from typing import Any
+from typing import Any, Literal
+
+Declared = None | Literal[True] | str | Callable[..., Any]
+"""Nothing that another call touches, everything, a text or template, or a function."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -89,6 +95,52 @@ def check_expected_seconds(owner: str, seconds: Any) -> Any:
         f"expected_seconds={seconds!r} of {owner} must be 0 seconds or more, "
         "a function that tells them, or None"
     )
+
+
+def check_declared(owner: str, option: str, declared: Any, known: Collection[str]) -> Declared:
+    """What was declared, if it can be used; ``known`` are the parameters of the tool.
+
+    >>> check_declared("'pay'", "writes", "account:{iban}", ["iban", "amount"])
+    'account:{iban}'
+
+    Raises:
+        ValueError: it is something else, or a template names what is not a parameter.
+    """
+    if isinstance(declared, str):
+        _check_template(f"{option}={declared!r} of {owner}", declared, known)
+    elif iscoroutinefunction(declared):
+        raise ValueError(f"{option}={declared!r} of {owner} must not be async")
+    elif declared is not None and declared is not True and not callable(declared):
+        raise ValueError(
+            f"{option}={declared!r} of {owner} must be None (nothing), True (everything), "
+            "a text or template, or a function of the call's arguments"
+        )
+    return declared
+
+
+def fields_of(template: str) -> list[str]:
+    """The parameters that a template names, as often as it names them.
+
+    >>> fields_of("account:{iban}"), fields_of("inbox")
+    (['iban'], [])
+    """
+    named: list[str] = []
+    for _, name, form, _ in Formatter().parse(template):
+        if name is not None:
+            named += [name.partition(".")[0].partition("[")[0], *fields_of(form or "")]
+    return named
+
+
+def _check_template(what: str, template: str, known: Collection[str]) -> None:
+    try:
+        named = fields_of(template)
+    except ValueError as error:
+        raise ValueError(
+            f"{what} is not a template: {error}; write {{{{ and }}}} for braces"
+        ) from None
+    for name in named:
+        if name not in known:
+            raise ValueError(f"{what} names {name!r}, not a parameter; known: {list(known)}")
 
 
 def _is_number(value: Any) -> bool:

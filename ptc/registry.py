@@ -27,8 +27,8 @@ class Tool:
     idempotent: bool = True
     expected_seconds: float | Callable[..., float] | None = None
     max_concurrency: int | None = None
-    reads: Any = None
-    writes: Any = None
+    reads: options.Declared = None
+    writes: options.Declared = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     bound: Mapping[str, Any] = field(default_factory=dict)
 
@@ -68,6 +68,8 @@ class ToolRegistry:
         max_concurrency: int | None = None,
         idempotent: bool = True,
         expected_seconds: float | Callable[..., float] | None = None,
+        reads: options.Declared = None,
+        writes: options.Declared = None,
     ) -> Callable[..., Any]:
         """Add a function, ``async def`` included, and give it back.
 
@@ -76,6 +78,8 @@ class ToolRegistry:
         ``timeout``: seconds for all attempts of a call, from its first start.
         ``max_concurrency``: calls at once, over all batches. ``idempotent=False``: never retried.
         ``expected_seconds``: a number, or a function of the arguments; the longest start first.
+        ``reads``, ``writes``: what its calls touch (:func:`ptc.conflicts.resources`): nothing,
+        True for everything, ``"inbox"``, ``"account:{iban}"``, or a function of the arguments.
 
         >>> registry = ToolRegistry()
         >>> found = registry.register(len, name="count", schema={}, description="Counts.")
@@ -98,8 +102,9 @@ class ToolRegistry:
             parameters = schemas.read_parameters(fn)
             schema, validate = schemas.from_hints(name, fn, parameters)
         else:
-            parameters = schemas.read_if_told(fn)
             schema, validate = schemas.from_schema(name, schema)
+            parameters = schemas.read_if_told(fn, schema)
+        known = {**schema["properties"], **parameters.defaults, **parameters.bound}
         self._tools[name] = Tool(
             name=name,
             fn=fn,
@@ -108,6 +113,8 @@ class ToolRegistry:
             validate=validate,
             defaults=parameters.defaults,
             bound=parameters.bound,
+            reads=options.check_declared(repr(name), "reads", reads, known),
+            writes=options.check_declared(repr(name), "writes", writes, known),
             **checked,
         )
         return fn
@@ -134,4 +141,4 @@ class ToolRegistry:
 
     def to_wire(self, wire_format: str = "openai") -> list[dict[str, Any]]:
         """The ``tools=`` list of a request in a provider's wire format: a copy, too."""
-        return deepcopy(wire.describe_tools(self._tools.values(), wire_format))
+        return wire.describe_tools(self._tools.values(), wire_format)

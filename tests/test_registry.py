@@ -787,7 +787,7 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
             "that takes more than 0.5 s",
         ),
         (
-            {"allOf": [{"patternProperties": {ENDLESS: {}}}], "unevaluatedProperties": False},
+            {"unevaluatedProperties": False, "patternProperties": {ENDLESS: {}}},
             {LONG: 1},
             "that takes more than 0.5 s",
         ),

@@ -1,6 +1,10 @@
 """Which calls of a reply may run together, and which must wait for which."""
 
-from .graph import Graph, chain_seconds
-from .resources import EVERYTHING, Key, describe_key, prefixes, resources
-
-__all__ = ["EVERYTHING", "Graph", "Key", "chain_seconds", "describe_key", "prefixes", "resources"]
+from .graph import Graph as Graph
+from .graph import chain_seconds as chain_seconds
+from .resources import EVERYTHING as EVERYTHING
+from .resources import Key as Key
+from .resources import describe_key as describe_key
+from .resources import meet as meet
+from .resources import prefixes as prefixes
+from .resources import resources as resources

@@ -3,7 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MethodType
 from typing import Any, get_type_hints
@@ -50,16 +50,19 @@ def read_parameters(fn: Callable[..., Any]) -> Parameters:
     return Parameters(parameters, {one.name: one.default for one in given}, bound)
 
 
-def read_if_told(fn: Callable[..., Any]) -> Parameters:
-    """The parameters of a function whose schema is given: none where it doesn't say what it takes.
+def read_if_told(fn: Callable[..., Any], schema: dict[str, Any]) -> Parameters:
+    """The parameters of a function whose schema is given, and the defaults that either tells.
 
-    >>> read_if_told(dict).defaults
-    {}
+    >>> read_if_told(dict, {"properties": {"city": {"default": "Paris"}}}).defaults
+    {'city': 'Paris'}
     """
+    parts = {name: part for name, part in schema["properties"].items() if isinstance(part, dict)}
+    told = {name: part["default"] for name, part in parts.items() if "default" in part}
     try:
-        return read_parameters(fn)
-    except ValueError:
-        return Parameters()
+        found = read_parameters(fn)
+    except ValueError:  # a builtin that doesn't say what it takes
+        found = Parameters()
+    return replace(found, defaults={**told, **found.defaults})
 
 
 def _undecorated(fn: Callable[..., Any]) -> Callable[..., Any]:
