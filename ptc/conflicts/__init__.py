@@ -1,5 +1,6 @@
 """Which calls of a reply may run together, and which must wait for which."""
 
+from .calls import predecessors as predecessors
 from .graph import Graph as Graph
 from .graph import chain_seconds as chain_seconds
 from .resources import EVERYTHING as EVERYTHING

@@ -29,7 +29,7 @@ from time import perf_counter
 from typing import Any, Literal, Protocol
 
 from ..calls import ToolCall, ToolResult
-from ..conflicts import Graph, chain_seconds
+from ..conflicts import Graph, Key, chain_seconds
 from ..registry import Tool, ToolRegistry
 from ..retry import RetryPolicy
 from ..schemas import ArgumentsError
@@ -165,6 +165,7 @@ class Batch:
         self.listened_to = False
         self.in_order = False  # a call that has to wait holds up all behind it
         self.ready: ReadyCalls = InOrder()
+        self.folders: dict[str, Key] = {}  # real paths that were looked up
         self.gates = Gates()
         self.graph = Graph()
         self.open = len(self.states)  # calls without an answer
@@ -214,7 +215,7 @@ class Batch:
             raise
         except BaseException as error:  # a validator of the tool's author
             return f"the arguments can't be checked: {explain(error)}"
-        state.needs = needs_of(tool, state.arguments)
+        state.needs = needs_of(tool, state.arguments, self.folders)
         state.context = copy_context()
         return self.runner.refuse(tool)
 

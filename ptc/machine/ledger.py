@@ -24,12 +24,12 @@ Locks: a batch's own lock first, then the ledger's. No batch is ever called with
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from itertools import chain
 from typing import NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
-from ..conflicts import Key, describe_key, prefixes, resources
+from ..conflicts import Key, describe_key, meet, prefixes, resources
 from ..registry import Tool, ToolRegistry
 from .state import CallState
 
@@ -49,12 +49,17 @@ class Obstacle(NamedTuple):
     holders: str
 
 
-def needs_of(tool: Tool, arguments: dict[str, object]) -> Needs | None:
-    """What a call with these arguments has to hold; None for nothing, as most."""
+def needs_of(
+    tool: Tool, arguments: dict[str, object], folders: MutableMapping[str, Key]
+) -> Needs | None:
+    """What a call with these arguments has to hold; None for nothing, as most.
+
+    ``folders`` are the real paths that were looked up for its batch.
+    """
     if tool.max_concurrency is None and tool.reads is None and tool.writes is None:
         return None
-    reads = resources(tool.reads, tool, arguments)
-    writes = resources(tool.writes, tool, arguments)
+    reads = resources(tool.reads, tool, arguments, folders)
+    writes = resources(tool.writes, tool, arguments, folders)
     limited = tool if tool.max_concurrency is not None else None
     return Needs(limited, reads, writes) if limited or reads or writes else None
 
@@ -316,7 +321,7 @@ def conflict(one: Needs, other: Needs) -> bool:
 
 
 def _any_meet(some: Iterable[Key], others: frozenset[Key]) -> bool:
-    return any(key[: len(other)] == other[: len(key)] for key in some for other in others)
+    return any(meet(key, other) for key in some for other in others)
 
 
 _ledgers: WeakSet[Ledger] = WeakSet()
