@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 from ..calls import ToolCall
 from . import assistant_message
-from .deltas import PartialCall
+from .deltas import ChatDeltas, PartialCall
 from .events import StreamFormat, stream_format
 from .reading import CallMaker, UnreadableReplyError, as_sent, cut_problem
 
 
 class Tools(Protocol):
-    """What a registry is here: tools by name, with ``idempotent`` and ``schema``."""
+    """What a registry is here: tools by name, and how each wants to be run."""
 
     def __contains__(self, name: object) -> bool: ...
 
@@ -46,6 +46,7 @@ class IncomingReply:
         self._form: StreamFormat | None = None
         self._tools = tools
         self._half: PartialCall | None = None  # the last call of a reply that its provider cut
+        self._in_turn = 0
         self._maker = CallMaker()
         self._made: dict[PartialCall, ToolCall] = {}
         self._texts: dict[PartialCall, str] = {}  # the arguments with which each was made
@@ -63,8 +64,35 @@ class IncomingReply:
         sent = as_sent(chunk)
         if self._form is None:
             self._form = self._recognised(sent)
-        news = self._form.feed(sent)
-        return [call for call in news if call not in self._made and self._may_start_early(call)]
+        news = [call for call in self._form.feed(sent) if call not in self._made]
+        free = [call for call in news if not self._touches(call) and self._may_start_early(call)]
+        return free + (self._next_that_touch() if any(call.is_complete for call in news) else [])
+
+    def _touches(self, call: PartialCall) -> bool:
+        """Does its tool say that it reads or writes what another call may touch?"""
+        if call.name not in self._tools:
+            return False
+        tool = self._tools[call.name]
+        return tool.reads is not None or tool.writes is not None
+
+    def _next_that_touch(self) -> list[PartialCall]:
+        """Those that may start in their turn: all calls before them are complete, and known.
+
+        ``_in_turn`` counts the calls, from the first, that no later one has to wait for.
+        """
+        found: list[PartialCall] = []
+        calls = self.calls
+        while self._in_turn < len(calls):
+            call = calls[self._in_turn]
+            is_missing_one = isinstance(self._form, ChatDeltas) and call.index > self._in_turn
+            if is_missing_one or not call.is_complete:
+                break
+            if call not in self._made and self._touches(call):
+                if not self._may_start_early(call):
+                    break
+                found.append(call)
+            self._in_turn += 1
+        return found
 
     def end(self, broken: str | None = None) -> list[PartialCall]:
         """The calls that may start now that nothing more comes; ``broken`` says what went wrong.
