@@ -560,6 +560,15 @@ def test_what_was_cut_does_not_pay(kind, last, paying):
     assert "a limit" in reply.results[2].error and reply.results[2].call.cut == reply.cut
 
 
+def test_of_a_cut_reply_only_what_may_run_in_vain_is_handed_on(paying):
+    """What must not run is not even given to the batch, which would refuse it too."""
+    registry, _ = paying
+    incoming = IncomingReply(registry)
+    for each in chat_chunks([("pay", ["{}"]), ("echo", []), ("echo", [])], "length"):
+        assert incoming.take(each) == []
+    assert [call.id for call in incoming.end()] == ["id1"]
+
+
 @every_stream
 def test_empty_arguments_before_a_cut_are_run_where_they_may_be(kind, registry):
     """As of the whole reply: the last call alone may be a half."""
