@@ -249,6 +249,9 @@ def test_an_async_tool_is_cancelled_once_and_cleans_up(registry, batch):
     async def main():
         timeout = 0.05 if batch else None
         (result,) = await aio.execute_parallel(calls_of("endless"), registry, timeout=timeout)
+        assert not cleaned.is_set(), "nobody waits for that"
+        while not cleaned.is_set():
+            await asyncio.sleep(0.001)
         return result
 
     result = asyncio.run(main())
@@ -319,7 +322,7 @@ async def test_whoever_blocks_the_loop_is_named(registry):
 
     blocked, starved = await aio.execute_parallel(calls_of("block", "quick"), registry)
     assert blocked.success
-    assert "the async tool 'block' blocks the event loop, and this one never began" in starved.error
+    assert "the async tool 'block' blocks the event loop, and it never began" in starved.error
 
 
 def test_whoever_blocks_the_shared_loop_is_named_and_plain_tools_never_notice(registry):
