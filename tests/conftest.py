@@ -35,6 +35,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jlab.Lab]:
 @pytest.fixture(scope="module")
 def browser():
     """A headless Chromium; without one a skip that says so, and a failure in CI."""
+    if os.environ.get("PTC_WITHOUT_BROWSER"):
+        pytest.skip("without a browser, as PTC_WITHOUT_BROWSER asks")
     if jlab.chromium() is None:
         pytest.fail(jlab.NO_CHROMIUM) if os.environ.get("CI") else pytest.skip(jlab.NO_CHROMIUM)
     with jlab.launch() as browser:

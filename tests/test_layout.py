@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -47,6 +48,9 @@ DOORS = {"execute", "stream", "aio", "executors"}  # and given_up, by the packag
 # These two faces hold their room's public functions; every other one hands names on.
 FACES_WITH_FUNCTIONS = {"wire", "client"}
 LONG_FACES = {"lab"}  # until they are cut; an entry that no longer holds fails
+
+# Raised and caught within the package; a reader meets their text in a result.
+INNER_ERRORS = {"ArgumentsError", "UntellableError", "NeverEndsError"}
 
 LEARNERS = ("calls", "registry", "schemas", "retry", "execute", "stream", "check", "loop", "text")
 HEAVY = {"matplotlib", "ipywidgets", "IPython", "openai", "pydantic", "httpx2", "jsonschema"}
@@ -209,7 +213,7 @@ def command(name: str) -> str:
 
 
 def test_the_readme_has_both_commands():
-    assert "00_start_here.ipynb" in command("open the workbook")
+    assert "-m ptc.workbook" in command("open the workbook")
     assert "tests/requirements.txt" in command("run the tests")
 
 
@@ -219,6 +223,59 @@ def test_ci_runs_the_command_of_the_readme():
         ["bash", str(TOP / ".ci" / "run"), "show"], capture_output=True, text=True, check=True
     )
     assert shown.stdout == command("run the tests")
+
+
+def test_windows_has_the_same_command_in_its_own_shell():
+    """Windows ships PowerShell 5.1, which knows no `&&`."""
+    unix = command("open the workbook").strip().replace("python3 -m venv", "py -m venv")
+    windows = unix.replace(" &&", ";").replace(".venv/bin/", ".venv\\Scripts\\")
+    assert f"```powershell\n{windows}\n```" in README.read_text("utf-8")
+
+
+def test_the_twelve_lines_print_what_the_readme_says():
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = re.findall(r"^# (\{.*)$", code, re.MULTILINE)
+    printed = run.stdout.splitlines()
+    assert len(said) == len(printed) == 2
+    for line, shown in zip(printed, said, strict=True):
+        start, _, end = shown.partition("…")
+        assert line.startswith(start) and line.endswith(end)
+
+
+def test_the_readme_describes_each_room_and_each_learners_file():
+    text = README.read_text("utf-8")
+    described = set(re.findall(r"^\| \[(\w+)\]\(ptc/", text, re.MULTILINE))
+    assert described == set(ROOMS)
+
+
+def test_every_error_class_of_the_package_is_in_the_readme():
+    text = README.read_text("utf-8")
+    named = re.compile(r"^class (\w+(?:Error|Warning))\(", re.MULTILINE)
+    raised = {name for path in MODULES.values() for name in named.findall(path.read_text("utf-8"))}
+    assert raised - INNER_ERRORS == {
+        name for name in raised if f".{name}`" in text or f"`{name}`" in text
+    }
+
+
+def test_the_repository_has_one_address():
+    """The one in pyproject.toml: whoever fills it in there is told here where else it stands."""
+    urls = tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    name = urls["Repository"].removeprefix("https://github.com/")
+    texts = [README.read_text("utf-8"), urls["Issues"]]
+    found = re.findall(r"(?:github\.com|mybinder\.org/v2/gh)/([\w.-]+/[\w.-]+)", "\n".join(texts))
+    assert len(found) == 4
+    assert set(found) == {name}
+
+
+def test_pre_commit_runs_the_ruff_of_the_tests():
+    hooks = (TOP / ".pre-commit-config.yaml").read_text("utf-8")
+    assert re.findall(r"rev: v(\S+)", hooks) == list(pins("tests/requirements.txt")["ruff"])
+
+
+def test_binder_installs_the_same_packages():
+    asked = (TOP / ".binder" / "requirements.txt").read_text("utf-8")
+    assert asked == "-r ../requirements.txt\n"
 
 
 def test_nothing_is_left_to_do():

@@ -3,7 +3,6 @@
     python -m ptc.workbook.build                                   all of them, in order
     python -m ptc.workbook.build notebooks/00_start_here.ipynb     some
     python -m ptc.workbook.build --fresh …                         keep nothing of what is stored
-    python -m ptc.workbook.build --picture                         README's picture, from a new run
 
 A rerun without an edit leaves no difference: a cell's stored outputs, text and picture, are kept
 where the new text says the same but for times printed after ``≈``. A picture remembers the source
@@ -22,8 +21,6 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-
-from ..calls import ToolCall
 
 TOP = Path(__file__).parents[2]
 
@@ -163,37 +160,12 @@ def pictures(cell: NotebookNode) -> list[NotebookNode]:
     return [o for o in cell.outputs if any(k.startswith("image/") for k in o.get("data", {}))]
 
 
-def draw_picture(path: Path) -> None:
-    """The same three calls run for real, one after the other above together, on one axis."""
-    from matplotlib.figure import Figure
-
-    from ..execute import execute_parallel, execute_sequential
-    from ..timeline import makespan, plot_timeline, spans
-    from ..tools import CityTools
-
-    registry = CityTools(time=0.3, date=0.1, weather=0.2).registry()
-    calls = [ToolCall(name, name, {"city": "Paris"}) for name in registry]
-    runs = {
-        "One after the other": spans(execute_sequential(calls, registry)),
-        "Together": spans(execute_parallel(calls, registry, 3)),
-    }
-    figure = Figure(figsize=(8, 4.2), dpi=160, facecolor="white", layout="constrained")
-    axes = figure.subplots(2, height_ratios=[1, 2.2])
-    for ax, (name, run) in zip(axes, runs.items(), strict=True):
-        plot_timeline(run, ax, title=f"{name}: {makespan(run):.2f} s", until=0.65)
-    axes[0].set_xlabel("")
-    figure.savefig(path)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ptc.workbook.build", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("notebooks", nargs="*", type=Path, default=notebooks())
     parser.add_argument("--fresh", action="store_true", help="keep no stored output")
-    parser.add_argument("--picture", action="store_true", help="draw README's picture alone")
     options = parser.parse_args()
-    if options.picture:
-        return draw_picture(TOP / "notebooks" / "timeline.png")
     for path in options.notebooks:
         with tempfile.TemporaryDirectory() as home:
             forget_the_user(Path(home))
