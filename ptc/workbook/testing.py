@@ -5,6 +5,7 @@ outputs nbval has nothing to compare, and passes. With pytest-xdist (``-n 2``) t
 notebook stay together, as they share a kernel.
 """
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,12 @@ import pytest
 from .build import forget_the_user
 
 # On import, not in a fixture: the kernels that run the notebooks inherit this process's variables.
-_home = tempfile.TemporaryDirectory(prefix="ptc-tests-")
-forget_the_user(Path(_home.name))
+# A pytest that another one started finds them set, and keeps what that one gave it.
+_home: tempfile.TemporaryDirectory | None = None
+if "PTC_TESTS_HOME" not in os.environ:
+    _home = tempfile.TemporaryDirectory(prefix="ptc-tests-")
+    os.environ["PTC_TESTS_HOME"] = _home.name
+    forget_the_user(Path(_home.name))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,7 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure() -> None:
-    _home.cleanup()
+    if _home is not None:
+        _home.cleanup()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
