@@ -1,22 +1,28 @@
 """The latency lab without a browser: what it predicts, how it runs, what it shows."""
 
 import asyncio
+import contextlib
 import csv
+import doctest
+import html
+import importlib
 import io
 import math
 import re
 import threading
 from dataclasses import replace
 from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
+from xml.etree import ElementTree
 
-import numpy
 import openai
 import pytest
 from hypothesis import given
 from hypothesis import settings as example
 from hypothesis import strategies as st
+from ipywidgets.embed import embed_minimal_html
+from openai.types.chat import ChatCompletion
 
 import ptc.lab
 from ptc.calls import Attempt, ToolCall, ToolResult
@@ -24,6 +30,7 @@ from ptc.lab import (
     CHALLENGES,
     HOLDS,
     KINDS,
+    MEETINGS,
     NO_OVERHEADS,
     ORDERS,
     RELEASES,
@@ -32,35 +39,42 @@ from ptc.lab import (
     LatencyLab,
     Overhead,
     Overheads,
-    Phase,
-    Picture,
     Settings,
     Stop,
     Stopped,
+    arrows,
     axis_end,
     boxes,
     capacity,
     chart,
-    describe,
     headlines,
     lab_registry,
     measured_overheads,
     new_run,
     phases,
-    png,
     predict,
     run_for_real,
-    simulate,
-    table,
-    turns,
 )
 from ptc.lab import background as background_module
+from ptc.lab import conversation as conversation_module
 from ptc.lab import prediction as prediction_module
 from ptc.lab import real_run as run_module
 from ptc.lab import settings as settings_module
 from ptc.lab import tools as tools_module
-from ptc.provider import MODEL, ScriptedProvider
-from ptc.timeline import most_at_once, schedule
+from ptc.lab.page import setup, table
+from ptc.lab.picture import picture, picture_in_words
+from ptc.lab.simulation import Phase, Planned, simulate
+from ptc.lab.still import still
+from ptc.lab.turn_bars import turn_bars
+from ptc.provider import (
+    MODEL,
+    SMALL_MODELS,
+    ScriptedProvider,
+    SmallModels,
+    city_script,
+    tool_call,
+)
+from ptc.timeline import lower_bound, most_at_once, schedule
 from ptc.wire import extract_parallel_calls
 
 TOOLS = ["get_time", "get_date", "get_weather"]
@@ -77,6 +91,7 @@ any_settings = st.builds(
     kind=st.sampled_from(KINDS),
     failures=st.floats(0, 1),
     attempts=st.integers(1, 5),
+    meet=st.sampled_from(MEETINGS),
 )
 
 
@@ -129,7 +144,7 @@ def test_its_modules_import_downward():
     "name, value",
     [
         *(("workers", 0), ("workers", 17), ("time", -1), ("model", math.nan), ("cities", 7)),
-        *(("failures", 1.5), ("order", "random"), ("kind", "sleeps")),
+        *(("failures", 1.5), ("order", "random"), ("kind", "sleeps"), ("meet", "never")),
     ],
 )
 def test_wrong_setting_is_named(name, value):
@@ -226,9 +241,9 @@ def test_a_python_without_a_gil_is_noticed(monkeypatch):
 @given(st.lists(st.floats(0.01, 2), max_size=18), st.integers(1, 16))
 def test_simulate_agrees_with_list_scheduling(durations, workers):
     """Plain calls without a limit to the capacity: the same spans by another route."""
-    calls = [(f"call {n}", [Phase(seconds, True)]) for n, seconds in enumerate(durations, 1)]
+    calls = [Planned(f"call {n}", [Phase(s, True)]) for n, s in enumerate(durations, 1)]
     there = schedule(durations, workers)
-    here = simulate(calls, workers)
+    here = [bar for [bar] in simulate(calls, workers)]
     assert [span.label for span in here] == [span.label for span in there]
     for one, two in zip(here, there, strict=True):
         assert one[2:4] == pytest.approx(two[2:4], abs=1e-6)
@@ -236,18 +251,18 @@ def test_simulate_agrees_with_list_scheduling(durations, workers):
 
 def test_capacity_is_shared_evenly():
     """Two calls of 1 s that compute at once, one at a time's worth: both end after 2 s."""
-    both = [("a", [Phase(1, True)]), ("b", [Phase(1, True)])]
-    assert [span.end for span in simulate(both, 2, capacity=1)] == pytest.approx([2, 2])
+    both = [Planned("a", [Phase(1, True)]), Planned("b", [Phase(1, True)])]
+    assert [bar.end for [bar] in simulate(both, 2, capacity=1)] == pytest.approx([2, 2])
 
 
 def test_a_backoff_keeps_the_worker_and_leaves_the_capacity():
     """a fails at 1 s and waits until 2 s; meanwhile b has all of the processor."""
-    calls = [("a", [Phase(0.5, False), Phase(1, None), Phase(1, True)]), ("b", [Phase(1.5, True)])]
+    parts = [Phase(0.5, False), Phase(1, None), Phase(1, True)]
+    calls = [Planned("a", parts), Planned("b", [Phase(1.5, True)])]
     timeline = simulate(calls, 2, capacity=1)
-    assert [(s.label, s.ok, round(s.start, 6), round(s.end, 6)) for s in timeline] == [
-        ("a", False, 0, 1),
-        ("b", True, 0, 2),
-        ("a", True, 2, 3),
+    assert [[(s.ok, round(s.start, 6), round(s.end, 6)) for s in bars] for bars in timeline] == [
+        [(False, 0, 1), (True, 2, 3)],
+        [(True, 0, 2)],
     ]
 
 
@@ -328,17 +343,36 @@ def test_end_to_end_numbers_are_those_of_the_turns():
     """1.2 + 0.5 + 0.6 + 0.7 + 0.8 = 3.8 s against 0.4 + 0.5 + 0.9 = 1.8 s."""
     run = known_run()
     assert run.end_to_end == pytest.approx((3.8, 1.8))
-    assert "4 turns, one call each: 3.80 s measured" in turns(run.predicted, run)
-    assert "2 turns, all calls in one: 1.80 s measured" in turns(run.predicted, run)
-    assert "2 turns" not in turns(run.predicted, hide=True)
+    assert "4 turns, one call each: 3.80 s measured" in turn_bars(run.predicted, run)
+    assert "2 turns, all calls in one: 1.80 s measured" in turn_bars(run.predicted, run)
+    assert "2 turns" not in turn_bars(run.predicted, hide=True)
+
+
+def bars_in(svg):
+    """(what, left, width) of each bar of a drawing, its legend left out."""
+    found = re.findall(r'<rect x="([\d.]+)"[^>]* width="([\d.]+)"[^>]*url\(#ptc-([\w-]+)\)', svg)
+    bars = [(name, float(left), float(width)) for left, width, name in found]
+    return [bar for bar in bars if bar[2] != 24]
 
 
 def test_bars_of_turns_are_as_long_as_what_they_show():
     """Each of four turns is 0.5 of 2.9 s, each call 0.3 s; the batch is 0.3 s as well."""
-    bars = re.findall(r'<i class="ptc-(\w+)" style="width:([\d.]+)%">', turns(predict(Settings())))
-    turn, call = ("model", "17.24"), "10.34"
-    assert bars[:7] == [turn, *(bar for tool in TOOLS for bar in ((tool, call), turn))]
-    assert bars[7:] == [turn, ("batch", call), turn]
+    bars = [
+        (name, round(width / 896 * 2.9, 2))
+        for name, _, width in bars_in(turn_bars(predict(Settings())))
+    ]
+    turn = ("model", 0.5)
+    assert bars[:7] == [turn, *(bar for tool in TOOLS for bar in ((tool, 0.3), turn))]
+    assert bars[7:] == [turn, *((tool, 0.3) for tool in TOOLS), turn]
+
+
+def test_bars_of_turns_are_told_apart_without_colour():
+    """Each kind has a hatch of its own, the model none; and they are told in words."""
+    svg = turn_bars(predict(Settings()))
+    patterns = re.findall(r'<pattern id="ptc-(\w+)"[^>]*>(.*?)</pattern>', svg)
+    hatches = {name: re.sub("#[0-9A-F]{6}", "", drawn) for name, drawn in patterns}
+    assert len(set(hatches.values())) == len(hatches) == 4
+    assert "4 turns, one call each: 2.90 s predicted, of which 2.00 s is the model" in svg
 
 
 # --- the picture
@@ -376,51 +410,65 @@ def test_a_hidden_prediction_shows_no_parallel_bar():
     assert len(boxes(predicted, None, 1.0)) == 6
     assert len(boxes(predicted, None, 1.0, hide=True)) == 3
     assert "?" in headlines(predicted, None, hide=True)[1]
-    assert "3.00" not in table(predicted, hide=True) + describe(predicted, hide=True)
+    assert "3.00" not in table(predicted, hide=True) + picture_in_words(predicted, hide=True)
 
 
-def read(data):
+def test_bars_are_drawn_where_the_boxes_say():
+    predicted = predict(Settings(cities=2, workers=3, failures=0.5))
+    drawn = bars_in(picture(predicted))
+    for box, (name, left, width) in zip(
+        boxes(predicted, None, axis_end(predicted.seconds[0])), drawn, strict=True
+    ):
+        assert name == (box.label if box.ok else f"{box.label}-failed")
+        assert (left, left + width) == pytest.approx((box.left, box.right), abs=0.2)
+
+
+def test_every_bar_with_room_has_the_name_of_its_call():
+    """With room, tool and city; with less, the tool; and a bar without room none."""
+    wide = picture(predict(Settings(workers=3)))
+    assert wide.count(">get_time Paris<") == 2
+    narrow = picture(predict(Settings(workers=3, time=0.15, weather=2.0)))
+    assert "get_time Paris" not in narrow and narrow.count(">time<") == 2
+    tiny = picture(predict(Settings(workers=3, time=0.01, weather=2.0)))
+    assert ">time<" not in tiny
+
+
+def test_a_picture_is_well_formed_and_says_what_it_shows():
+    """Whatever is drawn is XML, and has the words for who can't see it."""
+    run = known_run()
+    for settings in SCENARIOS.values():
+        for drawn in (
+            picture(predict(settings)),
+            turn_bars(predict(settings)),
+            chart(settings, [run]),
+        ):
+            assert ElementTree.fromstring(drawn).get("role") == "img"
+            assert len(ElementTree.fromstring(drawn).get("aria-label")) > 60
+    svg = ElementTree.fromstring(picture(run.predicted, run))
+    assert svg.get("aria-label") == picture_in_words(run.predicted, run)
+
+
+def test_one_worker_is_one():
+    predicted = predict(Settings(workers=1))
+    for said in (
+        table(predicted),
+        picture(predicted),
+        repr(LatencyLab(workers=1)),
+        str(known_run()),
+    ):
+        assert "1 workers" not in said
+
+
+def test_the_still_has_twice_the_pixels():
     from PIL import Image
 
-    return numpy.asarray(Image.open(io.BytesIO(data)))
-
-
-def test_png_keeps_every_pixel():
-    pixels = numpy.random.default_rng(1).integers(0, 256, (20, 30, 4), numpy.uint8)
-    assert (read(png(pixels)) == pixels[:, :, :3]).all()
-
-
-def test_a_picture_doesn_t_depend_on_those_before_it():
-    """What is kept from earlier pictures leaves no trace in a later one."""
-    several = [replace(settings, workers=3) for settings in SCENARIOS.values()]
-    used = Picture()
-    for settings in several:
-        used.draw(predict(settings), known_run(settings), hide=True)
-    for settings in several:
-        assert used.draw(predict(settings)) == Picture().draw(predict(settings))
-
-
-def test_bars_have_their_tools_colours():
-    """In the middle of the upper lane stands the second of three equal tools, in its colour."""
-    row = read(Picture().draw(predict(Settings())))[40]
-    blue, orange, green = (row[x].tolist() for x in (110, 360, 700))
-    assert blue == [0, 114, 178] or blue == [44, 140, 196]
-    assert orange == [230, 159, 0] or orange == [185, 127, 0]
-    assert green == [0, 158, 115] or green == [51, 180, 143]
-
-
-@pytest.mark.parametrize("weather", [0.3, 0.35, 0.65, 1.15])
-def test_every_tick_has_a_line_of_one_pixel(weather):
-    """Between the lanes of the lower part there is nothing else, but for the bound's dashes."""
-    predicted = predict(Settings(weather=weather))
-    row = read(Picture().draw(predicted, hide=True))[376]
-    lines = [x for x in range(84, 901) if (row[x] == (0xC2, 0xC2, 0xC2)).all()]
-    ends = [round(84 + 816 * n / (len(lines) - 1)) for n in range(len(lines))]
-    assert len(lines) >= 5 and lines == ends
-
-
-def test_a_still_has_twice_the_pixels():
-    assert read(Picture(scale=2).draw(predict(Settings()))).shape == (872, 1840, 3)
+    predicted = predict(Settings())
+    for about in (
+        (predicted, None, False),
+        (predicted, None, True),
+        (predicted, known_run(), False),
+    ):
+        assert Image.open(io.BytesIO(still(*about))).width == 1840
 
 
 def test_a_batch_that_loses_stays_within_the_picture():
@@ -428,7 +476,70 @@ def test_a_batch_that_loses_stays_within_the_picture():
     run = known_run(QUICK, slow=(0.0, 0.1, 0.2), fast=(0.0, 0.3, 0.6), each=0.1)
     losing = predict(Settings(time=0, date=0, weather=0), OVERHEADS)
     for predicted, measured in ((run.predicted, run), (losing, None)):
-        assert read(Picture().draw(predicted, measured)).shape == (436, 920, 3)
+        assert all(left + width <= 901 for _, left, width in bars_in(picture(predicted, measured)))
+
+
+# --- calls that meet
+
+MEET = Settings(cities=2, workers=6, meet="in order")
+
+
+def test_calls_of_one_city_run_in_order():
+    """Two cities of three calls each, 0.3 s: two chains of 0.9 s side by side."""
+    predicted = predict(MEET)
+    assert predicted.seconds == pytest.approx((1.8, 0.9))
+    assert predicted.at_once == 2
+    assert predicted.bounds == pytest.approx((0.3, 0.9, 0.3))
+    assert "longest chain binds: 0.90 s" in predicted.binds
+    assert predict(replace(MEET, meet="none")).bounds == pytest.approx((0.3, 0.3, 0.3))
+
+
+def test_the_prediction_agrees_with_the_schedule():
+    """The lab's own simulation against the timeline's, where both can say something."""
+    for workers in range(1, 8):
+        settings = replace(MEET, cities=4, workers=workers, date=0.2, weather=0.7)
+        seconds = [settings.seconds(tool) for tool, _ in settings.calls]
+        there = schedule(seconds, workers, predecessors=settings.predecessors)
+        here = predict(settings).parallel
+        assert [bar.start for bar in here] == pytest.approx([bar.start for bar in there], abs=1e-6)
+        bound = lower_bound(seconds, workers, predecessors=settings.predecessors)
+        assert predict(settings).bound == pytest.approx(bound)
+
+
+@given(st.integers(1, 6), st.integers(1, 8), st.sampled_from(ORDERS), st.floats(0, 1))
+def test_no_two_calls_of_a_city_overlap(cities, workers, order, failures):
+    settings = Settings(
+        cities=cities, workers=workers, order=order, meet="in order", failures=failures, weather=0.9
+    )
+    calls = predict(settings).together
+    for one, two in pairwise(calls):
+        assert one.city != two.city or one.bars[-1].end <= two.bars[0].start + 1e-9
+
+
+def test_the_longest_chain_first():
+    """One worker, and it takes the first call of a chain in turn, as the whole chain decides."""
+    settings = replace(MEET, workers=1, order="longest first", weather=0.9)
+    by_start = sorted(predict(settings).parallel, key=lambda bar: bar.start)
+    assert [bar.label for bar in by_start] == [*TOOLS[:1] * 2, *TOOLS[1:2] * 2, *TOOLS[2:] * 2]
+
+
+def test_the_picture_shows_who_waits_for_whom():
+    """An arrow for each, from the end of one bar to the start of the next, and a sentence a city."""
+    predicted = predict(MEET)
+    found = arrows(predicted, 1.0, has_both=False)
+    ends = [(84 + 816 * 0.3, 84 + 816 * 0.3), (84 + 816 * 0.6, 84 + 816 * 0.6)] * 2
+    assert [(where.x, where.to_x) for where in found] == [pytest.approx(end) for end in ends]
+    assert picture(predicted).count("marker-end") == 4
+    assert picture(predict(replace(MEET, meet="none"))).count("marker-end") == 0
+    words = picture_in_words(predicted)
+    assert "In Paris, get_date waits for get_time until 0.30 s, and get_weather waits for" in words
+    assert "In Tokyo, get_date waits" in words
+
+
+def test_a_run_shows_who_waited_for_whom():
+    run = known_run(replace(QUICK, meet="in order"), fast=(0.0, 0.4, 0.8))
+    assert [wait.ended.end for wait in run.waits] == pytest.approx([0.4, 0.8])
+    assert "get_weather waits for get_date until 0.80 s" in picture_in_words(run.predicted, run)
 
 
 def test_the_chart_draws_runs_and_prediction():
@@ -441,7 +552,7 @@ def test_the_chart_draws_runs_and_prediction():
 
 def test_a_slider_moves_picture_table_and_words():
     lab = LatencyLab(workers=3)
-    before = lab.image.value, lab.numbers.value, lab.words.value
+    before = lab.picture.value, lab.numbers.value, lab.words.value
     lab.controls["workers"].value = 2
     assert lab.settings == Settings(workers=2)
     assert all(new != old for new, old in zip(shown(lab), before, strict=True))
@@ -450,12 +561,12 @@ def test_a_slider_moves_picture_table_and_words():
 
 
 def shown(lab):
-    return lab.image.value, lab.numbers.value, lab.words.value
+    return lab.picture.value, lab.numbers.value, lab.words.value
 
 
 def test_set_moves_all_controls_and_draws_once():
     lab, drawn = LatencyLab(), []
-    lab.image.observe(drawn.append, "value")
+    lab.picture.observe(drawn.append, "value")
     lab.set(workers=1, cities=3, weather=1.0)
     assert lab.settings == Settings(workers=1, cities=3, weather=1.0)
     assert len(drawn) == 1
@@ -494,7 +605,23 @@ def test_the_lab_in_text():
     assert "0.90 s one after the other, 0.30 s in parallel, 3.00 times as fast" in lab.summary()
     assert data["image/png"].startswith(b"\x89PNG")
     assert metadata["image/png"]["alt"].startswith("One after the other: 0.90 s.")
+    assert 'alt="One after the other: 0.90 s.' in data["text/html"]
+    assert "Run its cell" in data["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_its_state_can_be_stored_and_embedded(tmp_path):
+    """What ipywidgets asks of every widget: its state, and a page that shows it."""
+    lab = LatencyLab(workers=3)
+    state = lab.get_state(drop_defaults=True)
+    assert state["_dom_classes"] == ("ptc-lab",)
+    embed_minimal_html(tmp_path / "lab.html", views=[lab], title="The lab")
+    assert "ptc-lab" in (tmp_path / "lab.html").read_text("utf-8")
+
+
+def test_its_style_and_its_script_are_files_of_the_package():
+    assert ".ptc-lab" in setup() and "aria-label" in setup()
+    assert "<script" not in setup()
 
 
 # --- the real run
@@ -556,8 +683,7 @@ def test_everything_measured_comes_from_the_attempts(monkeypatch):
     many = results(*(Attempt(0, 100 * n, f"worker-{n}") for n in (1, 2, 3)))
     monkeypatch.setattr(run_module, "execute_sequential", lambda calls, *_, **__: one)
     monkeypatch.setattr(run_module, "execute_parallel", lambda calls, *_, **__: many)
-    monkeypatch.setattr(run_module, "format_parallel_results", lambda results: [])
-    monkeypatch.setattr(run_module._Model, "ask", made_up_answers)
+    monkeypatch.setattr(conversation_module.Model, "ask", made_up_answers)
     lab = LatencyLab(workers=3)
     run = lab.run()
     assert run.seconds == (300, 300)
@@ -565,13 +691,14 @@ def test_everything_measured_comes_from_the_attempts(monkeypatch):
     assert ends == pytest.approx([356, 628, 900, 356, 628, 900])
     assert "300.00 s" in lab.numbers.value
     assert "300.00 s measured on 3 workers" in lab.words.value
-    assert lab.image.value == Picture().draw(run.predicted, run)
+    assert lab.picture.value == picture(run.predicted, run)
 
 
 def made_up_answers(model, messages, **options):
-    calls = {"choices": [{"message": {"content": None, "tool_calls": []}}]}
-    answer = SimpleNamespace(message=SimpleNamespace(content="made up", tool_calls=None))
-    return (calls, 0.0) if options or len(messages) == 1 else (SimpleNamespace(choices=[answer]), 0)
+    message = {"role": "assistant", "content": "made up"}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    told = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+    return ChatCompletion.model_validate(told), 0.0
 
 
 class Held:
@@ -603,23 +730,23 @@ def test_two_clicks_start_one_run(held):
     lab.run_button.click()
     lab.run_button.click()
     assert held.started.wait(10)
-    assert lab.run_button.disabled and not lab.stop_button.disabled
+    assert lab.run_button.description == "It runs …"
     with pytest.raises(RuntimeError, match="under way"):
         lab.run()
     held.release.set()
     lab.wait()
     assert held.calls == 1
     assert len(lab.history) == 1
-    assert not lab.run_button.disabled and lab.stop_button.disabled
+    assert lab.run_button.description == "Run it for real"
 
 
 def test_sliders_move_while_it_runs(held):
     """The picture follows at once, and the run's bars belong to the settings it began with."""
     lab = LatencyLab(**{name: getattr(QUICK, name) for name in Settings.__dataclass_fields__})
     lab.run(wait=False)
-    before = lab.image.value
+    before = lab.picture.value
     lab.controls["workers"].value = 5
-    assert lab.image.value != before
+    assert lab.picture.value != before
     held.release.set()
     run = lab.wait()
     assert lab.measured is None and lab.history == [run]
@@ -633,7 +760,7 @@ def test_the_kernel_s_loop_shows_what_the_thread_tells(held):
     async def click():
         lab = LatencyLab()
         threads = set()
-        for widget in (lab.image, lab.status, lab.run_button):
+        for widget in (lab.picture, lab.status, lab.run_button):
             widget.observe(lambda change: threads.add(threading.current_thread()))
         lab.run_button.click()
         while "1 of 6 calls done" not in lab.status.value:
@@ -645,6 +772,18 @@ def test_the_kernel_s_loop_shows_what_the_thread_tells(held):
         assert len(lab.history) == 1
 
     asyncio.run(asyncio.wait_for(click(), 20))
+
+
+def test_no_button_is_ever_disabled(held):
+    """One that is loses the focus of who pressed it."""
+    lab = LatencyLab()
+    lab.stop_button.click()
+    assert "No run is under way" in lab.status.value
+    lab.run_button.click()
+    held.release.set()
+    lab.wait()
+    buttons = lab.run_button, lab.stop_button, lab.clear_button, lab.compare_button
+    assert not any(button.disabled for button in buttons)
 
 
 def test_stop_starts_no_further_call(monkeypatch):
@@ -699,10 +838,130 @@ def test_a_failed_run_says_so_and_the_next_one_works(monkeypatch):
     assert lab.run() is lab.measured
 
 
+# --- a real model, which may do anything
+
+
+def everything_at_once(request):
+    return city_script({**request, "parallel_tool_calls": True})
+
+
+def one_at_a_time(request):
+    return city_script({**request, "parallel_tool_calls": False})
+
+
+def asks_again(request):
+    """Once more for the same, before it answers."""
+    answered = sum(message["role"] == "assistant" for message in request["messages"])
+    asked = everything_at_once({**request, "messages": request["messages"][:1]})
+    return asked if answered < 2 else {"content": "At last.", "tool_calls": None}
+
+
+def calls_more(request):
+    message = everything_at_once(request)
+    if message.get("tool_calls"):
+        message["tool_calls"] += [
+            tool_call("get_weather", {"city": "Rome"}),
+            tool_call("book_hotel", '{"city": "Par'),
+        ]
+    return message
+
+
+def never_answers(request):
+    return {
+        "content": None,
+        "tool_calls": [tool_call("get_time", {"city": "Paris"})],
+    }
+
+
+ODD_MODELS = [
+    (lambda request: {"content": "I know no cities."}, "answered in words and called nothing"),
+    (lambda request: {"content": None}, "answered in words and called nothing"),
+    (everything_at_once, "Told to ask for one call a turn, it asked for up to 3."),
+    (one_at_a_time, "asked first for 1 call (get_time Paris), so the bars are those of the"),
+    (asks_again, "It asked again: 3 turns instead of 2."),
+    (
+        calls_more,
+        "asked first for 5 calls (get_time Paris, get_date Paris, get_weather Paris, get_w",
+    ),
+    (never_answers, "had still not answered in words"),
+]
+
+
+@pytest.fixture
+def real(monkeypatch):
+    """Sets the environment as for a real model, which does what the script says, on a real wire."""
+    with contextlib.ExitStack() as stack:
+
+        def start(script, **options):
+            provider = stack.enter_context(ScriptedProvider(script, **options))
+            monkeypatch.setenv("PTC_MODEL", "qwen2.5")
+            monkeypatch.setenv("OPENAI_BASE_URL", provider.base_url)
+            return provider
+
+        yield start
+
+
+@pytest.mark.parametrize("script, told", ODD_MODELS)
+@pytest.mark.filterwarnings("ignore::UserWarning:ptc")
+def test_whatever_a_real_model_does_is_borne_and_said(real, script, told):
+    """The bars are those of the question, the turns are its own, and the page says what it did."""
+    provider = real(script)
+    lab = LatencyLab(time=0, date=0, weather=0, model=0)
+    run = lab.run()
+    assert provider.requests[0]["model"] == "qwen2.5"
+    assert [call.tool for call in run.together] == [call.tool for call in run.one_by_one] == TOOLS
+    assert told in " ".join(run.remarks)
+    assert html.escape(told) in lab.status.value
+    assert len(run.turns[0]) + len(run.turns[1]) == len(provider.requests)
+    assert lab.turns.value and lab.numbers.value and repr(lab)
+
+
+def test_a_real_model_that_does_as_expected_needs_no_remark(real):
+    """Nor does its lab say that the scripted one answers."""
+    provider = real(city_script)
+    run = (lab := LatencyLab(time=0, date=0, weather=0, model=0)).run()
+    assert run.remarks == () and "The weather in Paris is" in run.answer
+    assert "qwen2.5 takes the model" in lab.model.value
+    assert len(provider.requests) == 6
+    assert "scripted" not in lab.model.value
+
+
+@pytest.mark.parametrize("name", SMALL_MODELS)
+@pytest.mark.filterwarnings("ignore::UserWarning:ptc")
+def test_every_small_model_as_it_was_seen_to_behave_is_borne(name, monkeypatch):
+    """Its turns are measured whatever it says, and the bars are those of the question."""
+    with SmallModels(slow=0.1) as provider:
+        for variable, value in provider.environment(name).items():
+            monkeypatch.setenv(variable, value)
+        run = LatencyLab(time=0, date=0, weather=0, model=0).run()
+    assert [call.tool for call in run.together] == [call.tool for call in run.one_by_one] == TOOLS
+    assert len(run.turns[0]) + len(run.turns[1]) == len(provider.requests)
+
+
+def test_a_slow_real_model_is_waited_for_and_can_be_stopped(real):
+    """Ten times what the slider says: its turns are as long as they are; Stop doesn't wait."""
+    real(city_script, latency=0.2)
+    lab = LatencyLab(time=0, date=0, weather=0, model=0.02)
+    assert min(min(turns) for turns in lab.run().turns) >= 0.2
+    real(city_script, latency=60.0)
+    lab.run(wait=False)
+    lab.stop()
+    assert lab.wait() is None and "Stopped" in lab.status.value
+
+
+def test_a_real_model_that_is_not_there_ends_in_a_sentence(real, monkeypatch):
+    real(city_script)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    with pytest.raises(RuntimeError, match=r"no server answers at http://127\.0\.0\.1:9/v1"):
+        LatencyLab().run()
+
+
 # --- guess, history, challenges
 
 
-@pytest.mark.parametrize("text, guess", [("2.5", 2.5), ("2,5", 2.5), ("", None), ("fast", None)])
+@pytest.mark.parametrize(
+    "text, guess", [("2.5", 2.5), ("2,5", 2.5), ("", None), ("fast", None), ("nan", None)]
+)
 def test_a_guess_is_kept_with_its_run(held, text, guess):
     held.release.set()
     lab = LatencyLab()
@@ -786,3 +1045,12 @@ def test_a_conclusion_is_compared_with_ours():
     lab.conclusion.value = "More workers, until the slowest call."
     lab.compare_button.click()
     assert "slowest call" in lab.model_answer.value
+
+
+def test_the_examples_in_the_docstrings_hold():
+    """Examples in doctest's form are run; the others show how a function is called."""
+    folder = Path(ptc.lab.__file__).parent
+    names = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
+    tried = [doctest.testmod(importlib.import_module(f"ptc.lab.{name}")) for name in names]
+    assert sum(result.failed for result in tried) == 0
+    assert sum(result.attempted for result in tried) >= 10

@@ -27,29 +27,35 @@ def draw(workers=4, time=0.3):
     axes.barh(range(workers), time)
     plt.show()"""
 
-# Notes when a new value came in, and when the picture that follows it was decoded and painted.
+# Notes when a new value came in, and when the picture that follows it was decoded and painted:
+# the lab's is a new SVG element, that of interact an image with a new address.
 WATCH = """cell => {
   const root = document.querySelectorAll('.jp-Cell')[cell].querySelector('.jp-OutputArea');
   const seen = new WeakMap();
+  const picture = () => root.querySelector('svg.ptc-timeline') || root.querySelector('img');
   window.painted = []; window.moved = []; window.blank = 0;
+  const paint = () => requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => window.painted.push(performance.now());
+    channel.port2.postMessage(0);
+  });
   const look = () => {
-    const img = root.querySelector('img');
-    if (!img || !img.src || seen.get(img) === img.src) return;
-    seen.set(img, img.src);
-    img.decode().then(() => requestAnimationFrame(() => {
-      const channel = new MessageChannel();
-      channel.port1.onmessage = () => window.painted.push(performance.now());
-      channel.port2.postMessage(0);
-    }), () => {});
+    const shown = picture();
+    const address = shown && (shown.src || 'inline');
+    if (!shown || seen.get(shown) === address) return;
+    seen.set(shown, address);
+    if (shown.src) shown.decode().then(paint, () => {}); else paint();
   };
   look();
   new MutationObserver(look).observe(root,
     {subtree: true, childList: true, attributes: true, attributeFilter: ['src']});
   new MutationObserver(() => window.moved.push(performance.now())).observe(
     root.querySelector('.widget-readout'), {childList: true, characterData: true, subtree: true});
-  const tick = () => { window.blank += !root.querySelector('img'); requestAnimationFrame(tick); };
+  const tick = () => { window.blank += !picture(); requestAnimationFrame(tick); };
   requestAnimationFrame(tick);
 }"""
+RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+PICTURE = ".ptc-lab svg.ptc-timeline"
 FORGET = "() => { window.painted.length = 0; window.moved.length = 0; window.blank = 0; }"
 
 
@@ -58,7 +64,7 @@ def open_cells(page, lab, name, *sources):
     nbformat.write(nb, lab.root / name)
     open_lab(page, lab, name)
     run_all(page)
-    page.wait_for_selector(".ptc-lab img.ptc-picture")
+    page.wait_for_selector(PICTURE)
 
 
 @contextlib.contextmanager
@@ -96,20 +102,19 @@ def slider(page, name):
 
 
 def picture(page, other_than=""):
-    """The address and the words of the lab's picture, once it isn't the one of before."""
+    """What the lab's picture is made of, once it isn't the one of before."""
     page.wait_for_function(
-        """old => { const img = document.querySelector('.ptc-lab img.ptc-picture');
-        return img && img.src !== old && img.complete && img.naturalWidth > 0; }""",
-        arg=other_than,
+        "([picture, old]) => document.querySelector(picture)?.outerHTML !== old",
+        arg=[PICTURE, other_than],
     )
-    return page.locator(".ptc-lab img.ptc-picture").first.get_attribute("src")
+    return page.locator(PICTURE).evaluate("svg => svg.outerHTML")
 
 
 def wait_for_words(page, *words):
     page.wait_for_function(
-        """words => { const said = document.querySelector('.ptc-lab img.ptc-picture').alt;
+        """([picture, words]) => { const said = document.querySelector(picture).ariaLabel;
         return words.every(part => said.includes(part)); }""",
-        arg=words,
+        arg=[PICTURE, words],
     )
 
 
@@ -179,9 +184,55 @@ def test_a_run_by_keyboard_alone(live):
     live.get_by_text("One way to say it:").wait_for()
 
 
+def test_the_focus_stays_where_it_was(live):
+    """Whoever starts a run by keyboard is on the same button when it ends, and can start the next."""
+    button = live.get_by_role("button", name="Run it for real")
+    slider(live, "workers").focus()
+    tab_to(live, button)
+    for runs in ("1 run,", "2 runs,"):
+        live.keyboard.press("Enter")
+        live.get_by_text(runs).wait_for()
+        button.wait_for()
+        assert button.evaluate("button => button === document.activeElement")
+
+
+def test_after_a_restart_the_lab_says_that_it_sleeps(page, lab):
+    """Its pictures are still whole, and nobody moves a slider in vain without being told why."""
+    open_cells(page, lab, "restart.ipynb", LAB)
+    told = "() => getComputedStyle(document.querySelector('.ptc-lab'), '::before').content"
+    assert page.evaluate(told) == "none"
+    page.evaluate(RESTART)
+    page.wait_for_function(f"() => ({told})().includes('run its cell again')")
+    assert page.locator(PICTURE).is_visible()
+
+
+def test_stored_and_not_run_the_lab_says_so(page, lab):
+    """A notebook as it comes shows a still with its words, and says which cell wakes it."""
+    stored = build.normal(build.run(new_notebook(cells=[new_code_cell(LAB)]), lab.root))
+    nbformat.write(stored, lab.root / "asleep.ipynb")
+    open_lab(page, lab, "asleep.ipynb")
+    page.get_by_text("Run its cell").wait_for()
+    [still] = page.locator(".jp-OutputArea-output img").all()
+    assert "times as fast" in still.get_attribute("alt")
+
+
+def test_calls_that_meet(live):
+    """The switch lets calls of a city wait, and the picture says which for which."""
+    live.get_by_label("calls of one city meet").select_option("in order")
+    wait_for_words(live, "In Paris, get_date waits for get_time", "get_weather waits for get_date")
+    live.get_by_text("bound: longest chain").wait_for()
+
+
+def test_it_follows_the_dark_theme(live):
+    how = "svg => getComputedStyle(svg).filter"
+    assert live.locator(PICTURE).evaluate(how) == "none"
+    live.evaluate("() => { document.body.dataset.jpThemeLight = 'false' }")
+    assert live.locator(PICTURE).evaluate(how) == "invert(0.93) hue-rotate(180deg)"
+
+
 def tab_to(page, control, key="Tab"):
     """Press Tab until the control has the focus."""
-    for _ in range(30):
+    for _ in range(40):
         if control.evaluate("control => control === document.activeElement"):
             return
         page.keyboard.press(key)
@@ -205,14 +256,14 @@ def test_the_page_lives_while_it_runs_and_stop_ends_it(live):
     wait_for_words(live, "on 3 workers")
     live.get_by_role("button", name="Run it for real").click()
     live.get_by_text("one after the other: ").first.wait_for()
-    assert live.get_by_role("button", name="Run it for real").is_disabled()
+    live.get_by_role("button", name="It runs").wait_for()
     before = picture(live)
     slider(live, "workers").press("ArrowRight")
     picture(live, other_than=before)
     live.get_by_role("button", name="Stop").click()
     live.get_by_text("Stopped.").wait_for(timeout=3000)
     live.get_by_text("0 runs,").wait_for()
-    assert live.get_by_role("button", name="Stop").is_disabled()
+    live.get_by_role("button", name="Run it for real").wait_for()
 
 
 def test_it_works_in_notebook_7(browser, tmp_path, screenshots):

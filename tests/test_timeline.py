@@ -517,7 +517,7 @@ def test_what_is_no_time_is_refused(wrong):
 
 def test_every_text_can_be_drawn():
     """Dollars are money, a lone surrogate is a character that isn't there; ² is no number."""
-    strange = "$3 or $4^{"
+    strange = "$4^{ or $3"
     figure = plot_timeline([Span(strange, strange, 0, 1)], title=strange)
     assert labels_on(figure) == [strange]
     assert figure.axes[0].get_title(loc="left") == strange

@@ -12,6 +12,8 @@ from .real_run import run_for_real
 from .settings import Settings
 from .tools import Stop, Stopped
 
+__all__ = ["Background"]
+
 
 class Background:
     """At most one run at a time. ``hear`` is called with its news, never in its thread.

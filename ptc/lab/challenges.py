@@ -8,6 +8,8 @@ from .prediction import predict
 from .real_run import Run
 from .settings import MOST_WORKERS, WAITS
 
+__all__ = ["CHALLENGES", "CONCLUSION", "Challenge"]
+
 
 class Challenge(NamedTuple):
     """A question, and how a real run answers it."""
@@ -49,7 +51,8 @@ CHALLENGES = (
     ),
 )
 CONCLUSION = (
-    "Calls that wait gain until a bound binds: no batch is shorter than its slowest call, nor than "
-    "its total work divided by the workers. So give a batch as many workers as bring the second "
-    "bound down to the first; calls that compute gain only from cores and a released GIL."
+    "Calls that wait gain until a bound binds: no batch is shorter than its slowest call, than the "
+    "longest chain of calls that meet, nor than its total work divided by the workers. So give a "
+    "batch as many workers as bring the last bound down to the others; calls that compute gain "
+    "only from cores and a released GIL."
 )

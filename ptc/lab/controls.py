@@ -5,7 +5,27 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from .settings import CITIES, KINDS, MOST_SECONDS, MOST_WORKERS, ORDERS, SCENARIOS, Settings
+from .settings import (
+    CITIES,
+    KINDS,
+    MEETINGS,
+    MOST_SECONDS,
+    MOST_WORKERS,
+    ORDERS,
+    SCENARIOS,
+    Settings,
+)
+
+__all__ = [
+    "OWN",
+    "make_box",
+    "make_button",
+    "make_conclusion",
+    "make_controls",
+    "make_guess",
+    "make_run_button",
+    "make_scenarios",
+]
 
 OWN = "your own settings"
 _WORDS = {
@@ -19,15 +39,19 @@ _WORDS = {
     "attempts": "attempts at most",
     "order": "start order",
     "kind": "a tool",
+    "meet": "calls of one city meet",
 }
 _WHOLE = {"workers": MOST_WORKERS, "cities": len(CITIES), "attempts": 5}
-_CHOICES = {"order": ORDERS, "kind": KINDS}
+_CHOICES = {"order": ORDERS, "kind": KINDS, "meet": MEETINGS}
 _WIDE = {"description_width": "148px"}
 _NARROW = {"description_width": "initial"}
 
 
 def make_controls(start: Settings) -> dict[str, Any]:
-    """A control for each of the settings, by its name."""
+    """A control for each of the settings, by its name.
+
+    make_controls(Settings())["workers"].value = 3
+    """
     return {field.name: _control(field.name, start) for field in fields(Settings)}
 
 
@@ -46,14 +70,14 @@ def make_scenarios() -> widgets.Dropdown:
 
 
 def make_run_button() -> widgets.Button:
-    button = widgets.Button(description="Run it for real", icon="play")
+    button = make_button("Run it for real", icon="play")
     button.add_class("ptc-go")
     return button
 
 
-def make_stop_button() -> widgets.Button:
-    layout = {"width": "90px"}
-    return widgets.Button(description="Stop", icon="stop", disabled=True, layout=layout)
+def make_button(description: str, **options: Any) -> widgets.Button:
+    """A button that is never disabled: one that is would lose the focus of who pressed it."""
+    return widgets.Button(description=description, **options)
 
 
 def make_guess() -> widgets.Text:
@@ -72,13 +96,6 @@ def make_conclusion() -> widgets.Textarea:
         style=_NARROW,
         layout={"width": "100%", "max_width": "920px"},
     )
-
-
-def make_image(*names: str) -> widgets.Image:
-    image = widgets.Image(format="png")
-    for name in names:
-        image.add_class(name)
-    return image
 
 
 def make_box(name: str, *children: widgets.Widget) -> widgets.Box:

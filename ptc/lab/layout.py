@@ -1,59 +1,72 @@
 """Where everything stands in the lab's picture, in pixels, and what its headlines say."""
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..timeline import worker_names
+from ..timeline.spans import count_of
+from .outcome import Outcome
 from .prediction import Prediction
 from .real_run import Run
-from .settings import TOOLS
 
-WIDTH, HEIGHT = 920, 436  # of the picture, in its own pixels
+__all__ = ["Arrow", "Box", "arrows", "axis_end", "boxes", "headlines", "say_seconds"]
+
+WIDTH, HEIGHT = 920, 468  # of the picture, in its own pixels
 LEFT, RIGHT = 84, 900  # of the bars
-ONE, MANY, AXIS = (36, 78), (130, 372), 388  # from top to bottom: one lane, the lanes, the axis
-INK, QUIET, GRID, LANE = "#1F1F1F", "#595959", "#C2C2C2", "#F4F4F4"
-LEGEND = (598, 707, 816)  # where its names begin
-STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+AXIS = 394
+
+
+class Lane(NamedTuple):
+    """From top to bottom, where bars of one worker stand."""
+
+    top: float
+    bottom: float
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+    def part(self, begins: float, ends: float) -> "Lane":
+        """A part of it, in shares of its height."""
+        height = self.bottom - self.top
+        return Lane(self.top + begins * height, self.top + ends * height)
+
+
+ONE, MANY = Lane(36, 78), Lane(130, 378)  # one after the other; all lanes of the parallel part
+_PREDICTED, _MEASURED = (0, 0.44), (0.44, 1)  # shares of a lane, where both are to be seen
+_STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 def axis_end(seconds: float) -> float:
-    """Where the time axis ends: a round number, so that a small change moves the bars alone."""
-    for step in STEPS:
+    """Where the time axis ends: a round number, so that a small change moves the bars alone.
+
+    >>> axis_end(0.93)
+    1.0
+    """
+    for step in _STEPS:
         if seconds <= 8 * step:
             return step * max(1, math.ceil(seconds / step - 1e-9))
-    return 10 * math.ceil(seconds / 10)
+    return 10.0 * math.ceil(seconds / 10)
+
+
+def tick_names(end: float) -> list[str]:
+    """What stands at the lines of the time axis."""
+    step = next((step for step in _STEPS if end <= 8 * step + 1e-9), 20)
+    digits = 3 if step < 0.01 else 2 if step < 0.1 else 1 if step < 1 else 0
+    return [f"{step * number:.{digits}f}" for number in range(round(end / step) + 1)]
 
 
 def x_of(seconds: float, end: float) -> float:
     return LEFT + (RIGHT - LEFT) * seconds / end
 
 
-def lanes_of(workers: int) -> list[tuple[float, float]]:
-    """Top and bottom of each worker's lane in the lower part."""
-    height = (MANY[1] - MANY[0]) / workers
-    gap = max(height * 0.14, (height - 46) / 2)
-    tops = [MANY[0] + height * lane for lane in range(workers)]
-    return [(top + gap, top + height - gap) for top in tops]
-
-
-def tick_names(end: float) -> list[str]:
-    """What stands at the lines of the time axis."""
-    step = next((step for step in STEPS if end <= 8 * step + 1e-9), 20)
-    digits = 3 if step < 0.01 else 2 if step < 0.1 else 1 if step < 1 else 0
-    return [f"{step * number:.{digits}f}" for number in range(round(end / step) + 1)]
-
-
-def words_of(workers: int, ticks: Sequence[str], end: float) -> list[tuple[Any, ...]]:
-    """All words of the background: x, y, the part that stands left of x, text, size, colour."""
-    lanes = zip(["one worker", *worker_names(workers)], [ONE, *lanes_of(workers)], strict=True)
-    foot = HEIGHT - 8
-    return [
-        *((LEFT - 8, (top + low) / 2 + 4.5, 1, name, 9, INK) for name, (top, low) in lanes),
-        *((x_of(float(tick), end), AXIS + 14, 0.5, tick, 10, QUIET) for tick in ticks),
-        (LEFT, foot, 0, "seconds since the batch began", 9.5, QUIET),
-        *((x, foot, 0, name, 9.5, INK) for name, x in zip(TOOLS, LEGEND, strict=True)),
-    ]
+def worker_lanes(workers: int) -> dict[str, Lane]:
+    """Each worker's lane in the lower part of the picture."""
+    height = (MANY.bottom - MANY.top) / workers
+    gap = max(height * 0.07, (height - 46) / 2)
+    tops = [MANY.top + height * number for number in range(workers)]
+    lanes = [Lane(top + gap, top + height - gap) for top in tops]
+    return dict(zip(worker_names(workers), lanes, strict=True))
 
 
 class Box(NamedTuple):
@@ -64,42 +77,79 @@ class Box(NamedTuple):
     top: float
     bottom: float
     label: str
+    city: str
     ok: bool
     pale: bool
 
 
 def boxes(predicted: Prediction, run: Run | None, end: float, hide: bool = False) -> list[Box]:
-    """All bars: the predicted ones, or the upper half of a lane for them and the lower for a run.
+    """All bars: the predicted ones, or the upper part of a lane for them and the lower for a run.
 
     ``hide`` leaves the parallel prediction out.
     """
-    workers = predicted.settings.workers
-    lanes = dict(zip(worker_names(workers), lanes_of(workers), strict=True))
+    if run is None:
+        return _boxes_of(predicted, end, (0, 1), hide=hide)
+    measured = _boxes_of(run, end, _MEASURED)
+    return _boxes_of(predicted, end, _PREDICTED, pale=True) + measured
+
+
+def _boxes_of(
+    outcome: Outcome,
+    end: float,
+    share: tuple[float, float],
+    *,
+    pale: bool = False,
+    hide: bool = False,
+) -> list[Box]:
+    lanes = worker_lanes(outcome.settings.workers)
+    placed = [(call, ONE, bar) for call in outcome.one_by_one for bar in call.bars]
+    if not hide:
+        placed += [(call, lanes[bar.worker], bar) for call in outcome.together for bar in call.bars]
     found = []
-    for outcome, part in ((predicted, (0, 0.44 if run else 1)), (run, (0.44, 1))):
-        if outcome is None:
-            continue
-        for timeline, lane_of in (
-            (outcome.sequential, dict.fromkeys([*lanes, "worker-1"], ONE)),
-            ([] if hide and outcome is predicted else outcome.parallel, lanes),
-        ):
-            for span in timeline:
-                top, bottom = lane_of[span.worker]
-                low, high = (top + (bottom - top) * share for share in part)
-                sides = x_of(span.start, end), max(x_of(span.end, end), x_of(span.start, end) + 1)
-                pale = run is not None and outcome is predicted
-                found.append(Box(*sides, low, high, span.label, span.ok, pale))
+    for call, lane, bar in placed:
+        left, right = x_of(bar.start, end), x_of(bar.end, end)
+        right = max(right, left + 1)  # to be seen, however short it was
+        top, bottom = lane.part(*share)
+        found.append(Box(left, right, top, bottom, call.tool, call.city, bar.ok, pale))
     return found
 
 
+class Arrow(NamedTuple):
+    """From the end of one bar to the start of another that waited for it."""
+
+    x: float
+    y: float
+    to_x: float
+    to_y: float
+
+
+def arrows(outcome: Outcome, end: float, has_both: bool) -> list[Arrow]:
+    """Which call waits for which; ``has_both``: predicted and measured bars share the lanes."""
+    lanes = worker_lanes(outcome.settings.workers)
+    share = _MEASURED if has_both else (0, 1)
+    return [
+        Arrow(
+            x_of(wait.ended.end, end),
+            lanes[wait.ended.worker].part(*share).middle,
+            x_of(wait.started.start, end),
+            lanes[wait.started.worker].part(*share).middle,
+        )
+        for wait in outcome.waits
+    ]
+
+
 def say_seconds(seconds: float) -> str:
-    """In milliseconds where two digits would leave little of it."""
+    """In milliseconds where two digits would leave little of it.
+
+    >>> say_seconds(0.3), say_seconds(0.0123)
+    ('0.30 s', '12.3 ms')
+    """
     return f"{1000 * seconds:.1f} ms" if 0 < seconds < 0.0995 else f"{seconds:.2f} s"
 
 
 def headlines(predicted: Prediction, run: Run | None, hide: bool = False) -> tuple[str, str]:
     """What the two parts of the picture say."""
-    workers = f"{predicted.settings.workers} worker{'s' * (predicted.settings.workers > 1)}"
+    workers = count_of(predicted.settings.workers, "worker")
     if run:
         slow, fast = run.seconds
         told = f"{say_seconds(fast)} measured on {workers}, {_times(run.speedup)}"

@@ -12,6 +12,8 @@ from ..timeline import makespan, spans
 from .settings import CITIES, MOST_WORKERS, Settings
 from .tools import Stop, lab_registry
 
+__all__ = ["NO_OVERHEADS", "Overhead", "Overheads", "measured_overheads"]
+
 _REPEATS = 8  # the first doesn't count
 
 Way = Callable[[list[ToolCall], ToolRegistry], list[ToolResult]]
@@ -37,6 +39,9 @@ NO_OVERHEADS = Overheads(Overhead(0, 0), Overhead(0, 0))
 @cache
 def measured_overheads() -> Overheads:
     """From batches of tools that take no time, small ones and large ones, in a quarter of a second.
+
+    >>> measured_overheads().parallel.attempt < 0.1
+    True
 
     It is as much the tools' own work (a look-up, a request on this machine) as the executor's.
     """

@@ -1,253 +1,150 @@
-"""Draws the lab's picture in some milliseconds."""
+"""The lab's picture: the batch one after the other above, in parallel below, on one time axis."""
 
-import re
-import struct
-import zlib
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Iterator
 
-import numpy
-
-from ..timeline import FAILED, FIXED_STYLES
+from ..timeline import FIXED_STYLES, describe_timeline
 from .layout import (
     AXIS,
-    GRID,
     HEIGHT,
-    INK,
-    LANE,
     LEFT,
-    LEGEND,
     MANY,
     ONE,
-    QUIET,
     RIGHT,
     WIDTH,
     Box,
+    arrows,
     axis_end,
     boxes,
     headlines,
-    lanes_of,
     say_seconds,
     tick_names,
-    words_of,
+    worker_lanes,
     x_of,
 )
+from .outcome import Outcome
 from .prediction import Prediction
 from .real_run import Run
 from .settings import TOOLS
+from .svg import GRID, INK, LANE, QUIET, arrow, bar, drawing, line, text, width_of
 
-_MOST_BACKGROUNDS = 16  # of one to two megabytes each
-_LINE, _ABOVE = 18, 14  # height of a line of text, and of its part above the baseline
-_PALE = 0.3  # how much of its colour a predicted bar keeps beside a measured one
+__all__ = ["picture", "picture_in_words"]
 
-
-@lru_cache
-def _rgba(color: str) -> tuple[int, ...]:
-    return (*bytes.fromhex(color[1:]), 255)
+_LEGEND = (580, 695, 810)  # where its names begin
+_LOWEST_NAMED = 12  # pixels of height that a name needs
 
 
-@lru_cache
-def _pale(color: str) -> str:
-    from matplotlib.colors import to_hex, to_rgb
+def picture(predicted: Prediction, run: Run | None = None, hide: bool = False) -> str:
+    """The picture of a prediction, and of a run of the same settings if there was one, as SVG.
 
-    return to_hex([_PALE * part + 1 - _PALE for part in to_rgb(color)])
+        picture(predict(Settings(workers=3)))
 
-
-class Picture:
-    """Draws predictions and runs as PNG, in some milliseconds.
-
-    matplotlib draws everything once, and each part is kept as pixels: a background for each number
-    of workers and end of the axis, a sheet of each hatch, the names. A picture is put together of
-    those; its headlines alone are drawn anew. ``scale`` 2 is for a still of twice the pixels.
+    ``hide`` leaves the parallel prediction to the reader's own guess.
     """
-
-    def __init__(self, scale: int = 1) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.transforms import Affine2D
-
-        self.scale = scale
-        self.figure = Figure((WIDTH / 100, HEIGHT / 100), dpi=100 * scale)
-        self.renderer = FigureCanvasAgg(self.figure).get_renderer()
-        self.pixels = numpy.asarray(self.renderer.buffer_rgba())  # shared: what it draws is here
-        self.place = Affine2D().scale(scale, -scale).translate(0, HEIGHT * scale)
-        self._kept: dict[Any, Any] = {}
-
-    def draw(self, predicted: Prediction, run: Run | None = None, hide: bool = False) -> bytes:
-        """The picture of a prediction, and of a run of the same settings if there was one.
-
-        ``hide`` leaves the parallel prediction to the reader's own guess.
-        """
-        end = axis_end(max(0.001, *predicted.seconds, *(run.seconds if run else ())))
-        bars = boxes(predicted, run, end, hide)
-        names = [self._keep(self._name, *name) for name in map(self._name_of, bars) if name]
-        sheets = [self._keep(self._sheet, box.label, box.ok, box.pale) for box in bars]
-        lines = [self._line(text, 11.5, INK, "bold") for text in headlines(predicted, run, hide)]
-        label = self._line(f"lower bound {say_seconds(predicted.bound)}", 9, INK)
-        note, _ = self._line("(pale: predicted, full: measured)" if run else "", 9.5, QUIET)
-        self.pixels[:] = self._keep(self._background, predicted.settings.workers, end)
-        for box, sheet in zip(bars, sheets, strict=True):
-            self._paste_bar(box, sheet)
-        named = (box for box in bars if self._name_of(box))
-        for box, name in zip(named, names, strict=True):
-            self._paste_name(box, name)
-        for (tiles, _), y in zip(lines, (ONE[0], MANY[0]), strict=True):
-            self._paste_line(tiles, LEFT, y - 9)
-        self._paste_line(note, LEFT + 208, HEIGHT - 8)
-        if not hide:
-            self._mark_bound(x_of(predicted.bound, end), *label)
-        return png(self.pixels)
-
-    def _keep(self, make: Callable[..., Any], *about: Any) -> Any:
-        """What ``make`` gives, made once, before the picture is begun: it may draw over it."""
-        key = make.__name__, *about
-        if key not in self._kept:
-            self._kept[key] = make(*about)
-            backgrounds = [kept for kept in self._kept if kept[0] == "_background"]
-            if len(backgrounds) > _MOST_BACKGROUNDS:
-                del self._kept[backgrounds[0]]
-        return self._kept[key]
-
-    def _background(self, workers: int, end: float) -> Any:
-        lanes, ticks = [ONE, *lanes_of(workers)], tick_names(end)
-        words = words_of(workers, ticks, end)
-        lines = [self._line(*style) for _, _, _, *style in words]
-        swatches = [self._keep(self._sheet, name, True, False) for name in TOOLS]
-        self.pixels[:] = 255
-        for top, bottom in lanes:
-            self._paint(LEFT, RIGHT, top, bottom, LANE)
-        for tick in ticks:
-            x = round(x_of(float(tick), end))
-            self._paint(x, x + 1, ONE[0] - 3, AXIS, GRID)
-        for (x, y, side, *_), (tiles, width) in zip(words, lines, strict=True):
-            self._paste_line(tiles, x - side * width, y)
-        for name, sheet, x in zip(TOOLS, swatches, LEGEND, strict=True):
-            box = Box(x - 30, x - 6, HEIGHT - 19, HEIGHT - 6, name, True, False)
-            self._paste_bar(box, sheet)
-        return self.pixels.copy()
-
-    def _paint(self, left: float, right: float, top: float, bottom: float, color: str) -> None:
-        left, right, top, bottom = (round(edge * self.scale) for edge in (left, right, top, bottom))
-        self.pixels[top:bottom, left:right] = _rgba(color)
-
-    def _sheet(self, *kind: Any) -> Any:
-        """A whole picture full of one kind of bar, to cut bars from."""
-        self._fill((-9, WIDTH + 9, -9, HEIGHT + 9), *_looks(*kind))
-        return self.pixels.copy()
-
-    def _name(self, text: str, label: str, ok: bool) -> Any:
-        """A name on a plain pale ground: legible in both themes, and no hatch in its letters."""
-        width = self._keep(self._width, text) + 8
-        self._fill((0, width, 0, 16), _looks(label, ok, ok)[0])
-        self._text(width / 2, 12, text, ha="center", size=9.5)
-        return self.pixels[: 16 * self.scale, : int(width) * self.scale].copy()
-
-    def _name_of(self, box: Box) -> tuple[str, str, bool] | None:
-        """The longest name of the tool that the bar has room for."""
-        full = box.label if box.ok else f"✗ {box.label}"
-        short = box.label.removeprefix("get_") if box.ok else "✗"
-        room = box.right - box.left - 12 if box.bottom - box.top >= 16 else 0
-        fitting = (name for name in (full, short) if self._keep(self._width, name) <= room)
-        text = next(fitting, None)
-        return (text, box.label, box.ok) if text else None
-
-    def _width(self, text: str) -> float:
-        """Pixels that a name takes."""
-        from matplotlib.font_manager import FontProperties
-
-        font = FontProperties(size=9.5)
-        return self.renderer.get_text_width_height_descent(text, font, False)[0] / self.scale
-
-    def _paste_bar(self, box: Box, sheet: Any) -> None:
-        """Cut the bar from its sheet; a gap keeps it from the next, a frame marks a failure."""
-        left, right, top, bottom = (round(edge * self.scale) for edge in box[:4])
-        self.pixels[top:bottom, left:right] = _rgba("#FFFFFF" if box.ok else FAILED)
-        if box.ok:
-            right -= self.scale * (right - left > 3 * self.scale)
-        else:
-            frame = 2 * self.scale
-            left, right, top, bottom = left + frame, right - frame, top + frame, bottom - frame
-        self.pixels[top:bottom, left:right] = sheet[top:bottom, left:right]
-
-    def _paste_name(self, box: Box, name: Any) -> None:
-        height, width, _ = name.shape
-        left = round((box.left + box.right) / 2 * self.scale - width / 2)
-        top = round((box.top + box.bottom) / 2 * self.scale - height / 2)
-        self.pixels[top : top + height, left : left + width] = name
-
-    def _mark_bound(self, x: float, tiles: list[Any], width: float) -> None:
-        middle, s = round(x * self.scale), self.scale
-        for y in range(MANY[0] - 4, AXIS - 6, 9):
-            self.pixels[y * s : (y + 6) * s, middle - s : middle + s] = _rgba(INK)
-        self._paste_line(tiles, x - 5 - width if x > RIGHT - 140 else x + 5, AXIS - 4)
-
-    def _line(
-        self, text: str, size: float, color: str, weight: str = "normal"
-    ) -> tuple[list[Any], float]:
-        """Text as tiles of pixels, which recur from picture to picture, and its width."""
-        pieces = re.findall(r"\d|\D+", text)
-        tiles = [self._keep(self._tile, piece, size, color, weight) for piece in pieces]
-        return tiles, sum(tile.shape[1] for tile in tiles) / self.scale
-
-    def _tile(self, piece: str, size: float, color: str, weight: str) -> Any:
-        """A digit, or what stands between two numbers, on white."""
-        from matplotlib.font_manager import FontProperties
-
-        font = FontProperties(size=size, weight=weight)
-        ends, whole = (
-            self.renderer.get_text_width_height_descent(text, font, False)[0]
-            for text in ("||", f"|{piece}|")  # spaces at its ends count as well
-        )
-        self._fill((0, WIDTH, 0, 40), "white")
-        self._text(0, _ABOVE, piece, size=size, color=color, weight=weight)
-        return self.pixels[: _LINE * self.scale, : round(whole - ends)].copy()
-
-    def _paste_line(self, tiles: list[Any], x: float, y: float) -> None:
-        left, top = round(x * self.scale), round((y - _ABOVE) * self.scale)
-        for tile in tiles:
-            height, width, _ = tile.shape
-            self.pixels[top : top + height, left : left + width] = tile
-            left += width
-
-    def _text(self, x: float, y: float, text: str, **style: Any) -> None:
-        from matplotlib.text import Text
-
-        options = {"color": INK, "size": 10, "va": "baseline"} | style
-        words = Text(*self.place.transform((x, y)), text, **options)
-        words.set_figure(self.figure)
-        words.draw(self.renderer)
-
-    def _fill(self, box: Sequence[float], face: str, hatch: str = "", lines: str = "none") -> None:
-        from matplotlib.patches import Polygon
-
-        left, right, top, bottom = box
-        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-        patch = Polygon(corners, facecolor=face, edgecolor=lines, hatch=hatch, linewidth=0)
-        patch.set(transform=self.place, figure=self.figure, antialiased=False)
-        patch.draw(self.renderer)
+    end = axis_end(max(0.001, *predicted.seconds, *(run.seconds if run else ())))
+    bars = boxes(predicted, run, end, hide)
+    words = picture_in_words(predicted, run, hide)
+    parts = [*_ground(predicted.settings.workers, end), *_headlines(predicted, run, hide)]
+    parts += [_bar(box) for box in bars]
+    parts += [name for box in bars if (name := _name(box))]
+    if not hide:
+        parts += [arrow(*where) for where in arrows(run or predicted, end, run is not None)]
+        parts += _mark_bound(predicted.bound, end)
+    return drawing(WIDTH, HEIGHT, words, [*parts, *_foot(predicted, run)], "ptc-timeline")
 
 
-def _looks(label: str, ok: bool, pale: bool) -> tuple[str, str, str]:
-    """Face, hatch and its colour of a kind of bar."""
-    style = FIXED_STYLES[label]
-    if not ok:
-        return "#FFFFFF", style.hatch, style.face
-    return (_pale(style.face), style.hatch, style.face) if pale else style[:3]
-
-
-def png(pixels: Any) -> bytes:
-    """PNG of an array of RGBA rows, without the A; made for speed, not for size."""
-    height, width, _ = pixels.shape
-    rows = numpy.zeros((height, 1 + 3 * width), numpy.uint8)
-    color = pixels[:, :, :3].reshape(height, -1)
-    rows[0, 1:] = color[0]
-    rows[1:, 0] = 2  # each row says how it differs from the one above
-    numpy.subtract(color[1:], color[:-1], out=rows[1:, 1:])
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
-    chunks = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts
+def picture_in_words(predicted: Prediction, run: Run | None = None, hide: bool = False) -> str:
+    """What the picture shows, in words."""
+    one, many = headlines(predicted, run, hide)
+    if hide:
+        return f"{one}. {many}."
+    outcome = run or predicted
+    said = [
+        f"{one}. {many}. Lower bound {say_seconds(predicted.bound)}.",
+        f"In parallel: {describe_timeline(outcome.parallel)}",
     ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    return " ".join(said + waits_in_words(outcome))
+
+
+def waits_in_words(outcome: Outcome) -> list[str]:
+    """A sentence for each city whose calls waited for each other."""
+    cities: dict[str, list[str]] = {}
+    for wait in outcome.waits:
+        said = f"{wait.started.label} waits for {wait.ended.label} until {wait.ended.end:.2f} s"
+        cities.setdefault(wait.city, []).append(said)
+    return [f"In {city}, {', and '.join(said)}." for city, said in cities.items()]
+
+
+def _ground(workers: int, end: float) -> Iterator[str]:
+    """Lanes with their names, and the time axis."""
+    for name, lane in {"one worker": ONE, **worker_lanes(workers)}.items():
+        height = lane.bottom - lane.top
+        yield (
+            f'<rect x="{LEFT}" y="{lane.top:.1f}" width="{RIGHT - LEFT}" '
+            f'height="{height:.1f}" fill="{LANE}"/>'
+        )
+        yield text(LEFT - 8, lane.middle + 4, name, size=13, anchor="end")
+    for tick in tick_names(end):
+        x = x_of(float(tick), end)
+        yield line(x, ONE.top - 3, x, AXIS, GRID)
+        yield text(x, AXIS + 17, tick, size=13, anchor="middle", color=QUIET)
+
+
+def _headlines(predicted: Prediction, run: Run | None, hide: bool) -> list[str]:
+    one, many = headlines(predicted, run, hide)
+    return [
+        text(LEFT, ONE.top - 12, one, size=15, bold=True),
+        text(LEFT, MANY.top - 12, many, size=15, bold=True),
+    ]
+
+
+def _bar(box: Box) -> str:
+    where = box.left, box.top, box.right - box.left, box.bottom - box.top
+    return bar(*where, box.label, box.ok, box.pale)
+
+
+def _name(box: Box) -> str:
+    """The longest name of the call that the bar has room for."""
+    room, height = box.right - box.left - 6, box.bottom - box.top
+    short = box.label.removeprefix("get_")
+    names = [f"{box.label} {box.city}", box.label, short]
+    if not box.ok:
+        names = [*(f"✗ {name}" for name in names), "✗"]
+    size = min(13, height - 2)
+    fitting = (name for name in names if width_of(name, size) <= room)
+    found = next(fitting, None)
+    if found is None or height < _LOWEST_NAMED:
+        return ""
+    style = FIXED_STYLES[box.label]
+    is_full = box.ok and not box.pale
+    color, ground = (style.text, style.face) if is_full else (INK, "#FFFFFF")
+    x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2 + size * 0.35
+    return text(x, y, found, size=size, anchor="middle", color=color, ground=ground)
+
+
+def _mark_bound(bound: float, end: float) -> list[str]:
+    x, words = x_of(bound, end), f"lower bound {say_seconds(bound)}"
+    is_far_right = x > RIGHT - 160
+    return [
+        line(x, MANY.top - 4, x, AXIS, INK, 2, dashes="6 3"),
+        text(
+            x - 6 if is_far_right else x + 6,
+            AXIS - 4,
+            words,
+            size=13,
+            anchor="end" if is_far_right else "start",
+            ground="#FFFFFF",
+        ),
+    ]
+
+
+def _foot(predicted: Prediction, run: Run | None) -> Iterator[str]:
+    notes = ["pale: predicted, full: measured"] if run else []
+    notes += (
+        ["an arrow leads to a call that waits for another of its city"] if predicted.waits else []
+    )
+    foot = AXIS + 43
+    yield text(LEFT, foot, "seconds since the batch began", size=13, color=QUIET)
+    yield text(LEFT, foot + 21, "; ".join(notes), size=13, color=QUIET)
+    for name, x in zip(TOOLS, _LEGEND, strict=True):
+        yield bar(x - 30, foot - 12, 24, 15, name)
+        yield text(x, foot, name, size=13)

@@ -1,171 +1,42 @@
 """What to expect of settings, without running anything: both timelines and what follows."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
-from ..timeline import Span, lower_bound, makespan, most_at_once, utilisation, worker_names
+from ..timeline import Span, longest_chain
+from ..timeline.spans import count_of
+from .outcome import CallBars, Outcome
 from .overhead import NO_OVERHEADS, Overhead, Overheads, measured_overheads
-from .settings import BACKOFF, HOLDS, ORDERS, Settings, capacity
+from .settings import BACKOFF, HOLDS, MEETINGS, ORDERS, Settings, capacity
+from .simulation import Phase, Planned, simulate
+
+__all__ = ["Bounds", "Prediction", "phases", "predict"]
 
 
-class Phase(NamedTuple):
-    """A part of a call: an attempt (``ok`` says how it ends), or a backoff (``ok`` is None).
+class Bounds(NamedTuple):
+    """Three makespans that no order of starts can beat; the largest binds."""
 
-    ``overhead``: seconds of the processor that it takes before its own begin.
-    """
-
-    seconds: float
-    ok: bool | None
-    overhead: float = 0.0
+    slowest: float = 0.0
+    chain: float = 0.0
+    work: float = 0.0
 
 
-def phases(settings: Settings, tool: str, city: str, overhead: float = 0.0) -> list[Phase]:
-    """The attempts of one call with the backoffs between them."""
-    failed, seconds = settings.failed_attempts(tool, city), settings.seconds(tool)
-    if settings.kind == HOLDS:  # it is work like the tool's own
-        seconds, overhead = seconds + overhead, 0.0
-    made = [Phase(seconds, False, overhead)] * failed
-    if failed < settings.attempts:
-        made.append(Phase(seconds, True, overhead))
-    parts = [part for attempt in made for part in (attempt, Phase(BACKOFF, None))]
-    return parts[:-1]
-
-
-def simulate(
-    calls: Sequence[tuple[str, Sequence[Phase]]],
-    workers: int,
-    capacity: float = math.inf,
-    began: float = 0.0,
-) -> list[Span]:
-    """The timeline of calls that start in the order given, each where a worker is free first.
-
-    With one phase a call and no limit to the capacity this is :func:`ptc.timeline.schedule`.
-    Else at most ``capacity`` attempts progress at full speed, and one overhead; more share it
-    evenly. A backoff keeps its worker and uses no capacity. One span an attempt, by start, ties in
-    the order given.
-    """
-    names, lanes = worker_names(workers), {}
-    waiting = [_Running(label, list(parts), number) for number, (label, parts) in enumerate(calls)]
-    waiting.reverse()
-    now, timeline = began, []
-    while waiting or lanes:
-        for worker in (worker for worker in range(workers) if waiting and worker not in lanes):
-            lanes[worker] = waiting.pop().start(now)
-        speeds = _speeds(lanes, capacity)
-        step = min(lane.left / speeds[worker] for worker, lane in lanes.items())
-        now += step
-        for worker, lane in list(lanes.items()):
-            if not lane.is_over_after(step * speeds[worker]):
-                continue
-            if lane.at_work:
-                span = Span(lane.label, names[worker], lane.since, now, lane.parts[0].ok)
-                timeline.append((lane.since, lane.number, span))
-            if not lane.next_part(now):
-                del lanes[worker]
-    return [span for _, _, span in sorted(timeline)]
-
-
-def _speeds(lanes: dict[int, "_Running"], capacity: float) -> dict[int, float]:
-    """How fast each worker progresses: 1 where nothing has to be shared."""
-    begin = 1 / max(1, sum(lane.begins for lane in lanes.values()))
-    work = min(1.0, capacity / max(1, sum(lane.at_work for lane in lanes.values())))
-    return {
-        worker: begin if lane.begins else work if lane.at_work else 1.0
-        for worker, lane in lanes.items()
-    }
-
-
-class _Running:
-    """A call on its worker, within :func:`simulate`."""
-
-    def __init__(self, label: str, parts: list[Phase], number: int) -> None:
-        self.label, self.parts, self.number = label, parts, number
-
-    def start(self, now: float) -> "_Running":
-        part, self.since = self.parts[0], now
-        self.begins = part.overhead > 0
-        self.left = part.overhead or part.seconds
-        return self
-
-    @property
-    def at_work(self) -> bool:
-        return not self.begins and self.parts[0].ok is not None
-
-    def is_over_after(self, seconds: float) -> bool:
-        """Whether the part under way is over, once it has got so far."""
-        self.left -= seconds
-        if self.begins and self.left <= 1e-9:
-            self.begins, self.left = False, self.parts[0].seconds
-            return self.left <= 1e-9
-        return not self.begins and self.left <= 1e-9
-
-    def next_part(self, now: float) -> bool:
-        del self.parts[0]
-        if self.parts:
-            self.start(now)
-        return bool(self.parts)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The two ways of running one batch, predicted or measured, and the numbers that follow.
-
-    ``turns`` are the model's, in seconds: those with one call each and the one of the answer, and
-    the two in which it asks for all calls and answers.
-    """
-
-    settings: Settings
-    sequential: list[Span]
-    parallel: list[Span]
-    turns: tuple[Sequence[float], Sequence[float]]
-
-    @cached_property
-    def seconds(self) -> tuple[float, float]:
-        """Makespan of the sequential and of the parallel batch."""
-        return makespan(self.sequential), makespan(self.parallel)
-
-    @property
-    def speedup(self) -> float:
-        """How many times faster in parallel, the tools alone; 1 where neither takes any time."""
-        return _ratio(*self.seconds)
-
-    @property
-    def end_to_end(self) -> tuple[float, float]:
-        """Seconds from question to answer: with one call a turn, and with all in one turn."""
-        one_by_one, together = self.seconds
-        many, two = map(sum, self.turns)
-        return one_by_one + many, together + two
-
-    @property
-    def end_to_end_speedup(self) -> float:
-        """How many times faster with the model's own turns counted in."""
-        return _ratio(*self.end_to_end)
-
-    @property
-    def at_once(self) -> int:
-        """The most calls that ran at once in parallel."""
-        return most_at_once(self.parallel)
-
-    @property
-    def utilisation(self) -> float:
-        """The share of the workers' time that attempts filled."""
-        return utilisation(self.parallel, self.settings.workers)
-
-
-def _ratio(slow: float, fast: float) -> float:
-    return slow / fast if fast > 0 else 1.0
+_NO_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True)
 class Prediction(Outcome):
-    """What the model of the lab expects, and the bound that no order of starts can beat."""
+    """What the model of the lab expects, and the bounds that no order of starts can beat."""
 
     overheads: Overheads = NO_OVERHEADS
-    bound: float = 0.0
-    longest: float = 0.0
+    bounds: Bounds = _NO_BOUNDS
+
+    @property
+    def bound(self) -> float:
+        """The largest of the bounds."""
+        return max(self.bounds)
 
     @property
     def ideal(self) -> "Prediction":
@@ -174,19 +45,28 @@ class Prediction(Outcome):
 
     @property
     def binds(self) -> str:
-        """Which of the two bounds holds the batch back, and what would help."""
-        settings, together = self.settings, self.ideal.seconds[1]
+        """Which of the bounds holds the batch back, and what would help."""
+        bounds, together = self.bounds, self.ideal.seconds[1]
         if not together:
             return self._tiny
         if together > self.bound * 1.001:
-            return f"Neither bound is reached, by {together - self.bound:.2f} s: {self._why}."
-        if self.bound <= self.longest:
-            return f"The slowest call binds: {self.longest:.2f} s, however many workers there are."
-        able = capacity(settings.kind)
-        if able < settings.workers:
+            return f"No bound is reached, by {together - self.bound:.2f} s: {self._why}."
+        if self.bound <= bounds.slowest:
+            return f"The slowest call binds: {bounds.slowest:.2f} s, {_NO_MATTER}."
+        if self.bound <= bounds.chain:
+            return (
+                f"The longest chain binds: {bounds.chain:.2f} s for the calls of one city, one "
+                f"after the other, {_NO_MATTER}."
+            )
+        return self._work_binds
+
+    @property
+    def _work_binds(self) -> str:
+        workers, able = self.settings.workers, capacity(self.settings.kind)
+        if able < workers:
             calls = "1 call computes" if able == 1 else f"{able:g} calls compute"
-            return f"The work binds: only {calls} at a time, however many workers there are."
-        each = f"{settings.workers} worker{'s' * (settings.workers > 1)}"
+            return f"The work binds: only {calls} at a time, {_NO_MATTER}."
+        each = count_of(workers, "worker")
         return f"The work binds: the total, divided by {each}, is {self.bound:.2f} s."
 
     @property
@@ -201,42 +81,115 @@ class Prediction(Outcome):
 
     @property
     def _why(self) -> str:
-        now = self.ideal.seconds[1]
-        better = predict(replace(self.settings, order=ORDERS[1]), NO_OVERHEADS).seconds[1]
+        settings, now = self.settings, self.ideal.seconds[1]
+        better = predict(replace(settings, order=ORDERS[1]), NO_OVERHEADS).seconds[1]
         if better < now * 0.999:
             return f"a long call starts late; longest first, it would be {better:.2f} s"
+        free = predict(replace(settings, meet=MEETINGS[0]), NO_OVERHEADS).seconds[1]
+        if free < now * 0.999:
+            return "calls wait for others of their city, and workers idle meanwhile"
         return "the calls don't divide evenly, and workers idle while the last ones end"
 
 
+_NO_MATTER = "however many workers there are"
+
+
+def phases(settings: Settings, tool: str, city: str, overhead: float = 0.0) -> list[Phase]:
+    """The attempts of one call with the backoffs between them.
+
+    >>> phases(Settings(time=0.2), "get_time", "Paris")
+    [Phase(seconds=0.2, ok=True, overhead=0.0)]
+    """
+    failed, seconds = settings.failed_attempts(tool, city), settings.seconds(tool)
+    if settings.kind == HOLDS:  # it is work like the tool's own
+        seconds, overhead = seconds + overhead, 0.0
+    made = [Phase(seconds, False, overhead)] * failed
+    if failed < settings.attempts:
+        made.append(Phase(seconds, True, overhead))
+    parts = [part for attempt in made for part in (attempt, Phase(BACKOFF, None))]
+    return parts[:-1]
+
+
 def predict(settings: Settings, overheads: Overheads | None = None) -> Prediction:
-    """What to expect of these settings: nothing runs, but for the overheads' measure at first."""
+    """What to expect of these settings: nothing runs, but for the overheads' measure at first.
+
+    >>> predict(Settings(workers=3), NO_OVERHEADS).bound
+    0.3
+    """
     return _predict(settings, measured_overheads() if overheads is None else overheads)
 
 
 @lru_cache(maxsize=512)
 def _predict(settings: Settings, overheads: Overheads) -> Prediction:
-    plain, one, many = (_calls(settings, each) for each in (Overhead(0, 0), *overheads))
-    if settings.order == ORDERS[1]:
-        many.sort(key=lambda call: settings.seconds(call[0]), reverse=True)
     able, turn = capacity(settings.kind), settings.model
-    lengths = [sum(part.seconds for part in parts) for _, parts in plain]
-    bound = lower_bound(lengths, settings.workers)
-    if able < settings.workers:
-        bound = max(bound, sum(map(_compute, plain)) / able)
+    one_by_one = simulate(
+        _in_a_row(_planned(settings, overheads.sequential)), 1, able, overheads.sequential.batch
+    )
+    together = _simulate_in_order(settings, overheads.parallel)
     return Prediction(
         settings,
-        simulate(one, 1, able, overheads.sequential.batch),
-        simulate(many, settings.workers, able, overheads.parallel.batch),
-        turns=((turn,) * (len(plain) + 1), (turn, turn)),
+        _with_cities(settings, one_by_one),
+        _with_cities(settings, together),
+        turns=((turn,) * (len(settings.calls) + 1), (turn, turn)),
         overheads=overheads,
-        bound=bound,
-        longest=max(lengths, default=0.0),
+        bounds=_bounds(settings),
     )
 
 
-def _calls(settings: Settings, overhead: Overhead) -> list[tuple[str, list[Phase]]]:
-    return [(tool, phases(settings, tool, city, overhead.attempt)) for tool, city in settings.calls]
+def _planned(settings: Settings, overhead: Overhead) -> list[Planned]:
+    return [
+        Planned(tool, phases(settings, tool, city, overhead.attempt), waits_for)
+        for (tool, city), waits_for in zip(settings.calls, settings.predecessors, strict=True)
+    ]
 
 
-def _compute(call: tuple[str, Sequence[Phase]]) -> float:
-    return sum(part.seconds for part in call[1] if part.ok is not None)
+def _in_a_row(calls: list[Planned]) -> list[Planned]:
+    return [call._replace(waits_for=frozenset()) for call in calls]
+
+
+def _simulate_in_order(settings: Settings, overhead: Overhead) -> list[list[Span]]:
+    """The parallel batch: calls are given to the simulation in the order in which they start."""
+    calls = _planned(settings, overhead)
+    order = _starting_order(settings)
+    place = {number: index for index, number in enumerate(order)}
+    in_order = [
+        calls[number]._replace(waits_for=frozenset(place[n] for n in calls[number].waits_for))
+        for number in order
+    ]
+    able = capacity(settings.kind)
+    found = simulate(in_order, settings.workers, able, overhead.batch)
+    return [found[place[number]] for number in range(len(calls))]
+
+
+def _starting_order(settings: Settings) -> list[int]:
+    """As asked, or first the call with the longest chain behind it, itself counted in."""
+    calls, predecessors = settings.calls, settings.predecessors
+    numbers = range(len(calls))
+    if settings.order == ORDERS[0]:
+        return list(numbers)
+    behind = [settings.seconds(tool) for tool, _ in calls]
+    for number in reversed(numbers):
+        for other in predecessors[number]:
+            behind[other] += behind[number]  # at most one follows, and it comes later
+    return sorted(numbers, key=lambda number: -behind[number])
+
+
+def _bounds(settings: Settings) -> Bounds:
+    plans = _planned(settings, Overhead(0, 0))
+    lengths = [sum(part.seconds for part in call.parts) for call in plans]
+    work = math.fsum(lengths) / settings.workers
+    able = capacity(settings.kind)
+    if able < settings.workers:
+        work = max(work, sum(map(_compute, plans)) / able)
+    return Bounds(max(lengths), longest_chain(lengths, settings.predecessors), work)
+
+
+def _compute(call: Planned) -> float:
+    return sum(part.seconds for part in call.parts if part.ok is not None)
+
+
+def _with_cities(settings: Settings, timeline: list[list[Span]]) -> list[CallBars]:
+    return [
+        CallBars(tool, city, bars)
+        for (tool, city), bars in zip(settings.calls, timeline, strict=True)
+    ]

@@ -8,18 +8,43 @@ from dataclasses import dataclass
 
 from ..retry import RetryPolicy
 
+__all__ = [
+    "BACKOFF",
+    "CITIES",
+    "HOLDS",
+    "KINDS",
+    "MEETINGS",
+    "MOST_SECONDS",
+    "MOST_WORKERS",
+    "ORDERS",
+    "RELEASES",
+    "SCENARIOS",
+    "TOOLS",
+    "WAITS",
+    "Settings",
+    "capacity",
+    "cores",
+]
+
 TOOLS = ("get_time", "get_date", "get_weather")
 CITIES = ("Paris", "Tokyo", "New York", "Cairo", "Sydney", "Lima")
 ORDERS = ("as asked", "longest first")
 WAITS, HOLDS, RELEASES = "waits", "computes, holding the GIL", "computes, releasing the GIL"
 KINDS = (WAITS, HOLDS, RELEASES)
+MEETINGS = ("none", "in order")
 MOST_WORKERS, MOST_SECONDS = 16, 2.0
 BACKOFF = 0.1  # seconds between two attempts
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the controls say. Seconds, except ``failures``, the share of attempts that fail."""
+    """What the controls say. Seconds, except ``failures``, the share of attempts that fail.
+
+    ``meet``: which calls of one city touch the same thing, and so must run in request order.
+
+    >>> Settings(cities=2, meet="in order").predecessors[:4]
+    [frozenset(), frozenset({0}), frozenset({1}), frozenset()]
+    """
 
     workers: int = 4
     time: float = 0.3
@@ -31,6 +56,7 @@ class Settings:
     kind: str = WAITS
     failures: float = 0.0
     attempts: int = 3
+    meet: str = MEETINGS[0]
 
     def __post_init__(self) -> None:
         ranges = {"workers": MOST_WORKERS, "cities": len(CITIES), "attempts": 5}
@@ -39,7 +65,7 @@ class Settings:
         for name in ("time", "date", "weather", "model"):
             _check(name, getattr(self, name), 0, MOST_SECONDS)
         _check("failures", self.failures, 0, 1)
-        for name, known in (("order", ORDERS), ("kind", KINDS)):
+        for name, known in (("order", ORDERS), ("kind", KINDS), ("meet", MEETINGS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r} is unknown; known: {known}")
 
@@ -54,6 +80,16 @@ class Settings:
     def calls(self) -> list[tuple[str, str]]:
         """Tool and city of each call, in the order in which the scripted model asks."""
         return [(tool, city) for city in CITIES[: self.cities] for tool in TOOLS]
+
+    @property
+    def predecessors(self) -> list[frozenset[int]]:
+        """For each call the index of the one before it in its city, where calls of a city meet."""
+        waits = []
+        for number, (tool, _) in enumerate(self.calls):
+            starts_its_city = tool == TOOLS[0]
+            alone = self.meet == MEETINGS[0] or starts_its_city
+            waits.append(frozenset() if alone else frozenset({number - 1}))
+        return waits
 
     def seconds(self, tool: str) -> float:
         """How long one attempt of the tool takes."""
@@ -104,6 +140,8 @@ SCENARIOS: dict[str, Settings] = {
     "more calls than workers": Settings(cities=4, workers=3, model=0.2),
     "one worker": Settings(workers=1),
     "tools that compute": Settings(kind=HOLDS, cities=2, model=0.2),
+    "tools that compute, releasing the GIL": Settings(kind=RELEASES, cities=2, model=0.2),
+    "calls of one city meet": Settings(cities=2, workers=6, model=0.2, meet=MEETINGS[1]),
     "a flaky tool": Settings(cities=3, failures=0.3),
     "tiny tools": Settings(time=0, date=0, weather=0, cities=6, workers=16, model=0),
 }

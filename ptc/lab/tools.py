@@ -9,7 +9,9 @@ from typing import Any
 
 from ..registry import ToolRegistry
 from ..tools import CityTools
-from .settings import HOLDS, ORDERS, RELEASES, TOOLS, WAITS, Settings
+from .settings import HOLDS, MEETINGS, ORDERS, RELEASES, TOOLS, WAITS, Settings
+
+__all__ = ["Stop", "Stopped", "lab_registry"]
 
 
 class Stopped(Exception):
@@ -17,13 +19,7 @@ class Stopped(Exception):
 
 
 class Stop(threading.Event):
-    """Set once a run is to end; wakes its tools, and hangs up on the model."""
-
-    hang_up: Callable[[], object] = staticmethod(lambda: None)
-
-    def set(self) -> None:
-        super().set()
-        self.hang_up()
+    """Set once a run is to end; it wakes its tools."""
 
     def check(self) -> None:
         """Raise :class:`Stopped` once it is set."""
@@ -36,15 +32,18 @@ def lab_registry(
 ) -> ToolRegistry:
     """The city tools, each of which takes the time that the settings say, unless ``stop`` is set.
 
+        execute_parallel(calls, lab_registry(Settings(time=0.1), Stop()))
+
     Fresh for each batch: it counts the attempts of each call. ``ended`` is called as a call ends,
     in its worker's thread: a listener of the batch would wake up for each, and be measured too.
     """
     registry, tools = ToolRegistry(), CityTools()
     tools.registry()  # starts what the first weather call would have to wait for
+    touched: dict[str, Any] = {} if settings.meet == MEETINGS[0] else {"writes": "city:{city}"}
     for name in TOOLS:
         expected = settings.seconds(name) if settings.order == ORDERS[1] else None
         tool = _tool(getattr(tools, name), name, settings, stop, ended)
-        registry.register(tool, expected_seconds=expected)
+        registry.register(tool, expected_seconds=expected, **touched)
     return registry
 
 

@@ -25,6 +25,7 @@ __all__ = ["plot_timeline", "show_timeline"]
 
 _INK, _QUIET, _GRID = "#222222", "#595959", "#E3E3E3"
 _BAR = 0.72  # of a lane
+_PAD = 10  # points below the title; more where the words of the bound stand there
 _MOST_IN_LEGEND = 4
 
 
@@ -57,12 +58,13 @@ def plot_timeline(
         plain = f"<Figure: timeline of {count_of(len(spans), 'bar')}>"
         with_words(_figure_of(ax), words, plain)
     ax.set_xlim(0, _axis_end(spans, until, bound))
-    _set_axes(ax, lanes, title if title is not None else _message(spans))
+    _set_axes(ax, lanes)
+    _set_title(ax, title if title is not None else _message(spans), _PAD if bound is None else 18)
+    if bound is not None:
+        _draw_bound(ax, bound)
     styles = tool_styles(span.label for span in spans)
     for span in spans:
         _draw_bar(ax, span, lanes.index(span.worker), styles[span.label])
-    if bound is not None:
-        _draw_bound(ax, bound)
     if not _write_labels(ax, spans, lanes, styles):
         _draw_legend(ax, styles)
     return _figure_of(ax)
@@ -131,10 +133,13 @@ def _new_axes(lanes: int) -> "Axes":
     return figure.add_subplot()
 
 
-def _set_axes(ax: "Axes", lanes: Sequence[str], title: str) -> None:
-    title = without_surrogates(title)
-    heading = ax.set_title(title, loc="left", fontsize=12.5, fontweight="bold", color=_INK, pad=10)
+def _set_title(ax: "Axes", title: str, pad: float) -> None:
+    font: dict[str, Any] = {"fontsize": 12.5, "fontweight": "bold", "color": _INK}
+    heading = ax.set_title(without_surrogates(title), font, loc="left", pad=pad)
     heading.set_parse_math(False)  # "$3 or $4" is money
+
+
+def _set_axes(ax: "Axes", lanes: Sequence[str]) -> None:
     ax.set_xlabel("seconds since the batch began", loc="left", fontsize=10, color=_QUIET)
     step = math.ceil(len(lanes) / 24)  # more names than that don't fit
     names = list(lanes[::step])
@@ -206,18 +211,19 @@ def _write_label(ax: "Axes", span: Span, lane: int, style: Style, room: _Room) -
     from matplotlib.patheffects import withStroke
 
     ending = ending_of(span)
-    words = f"✗ {span.label} {ending}" if ending else span.label
+    names = [f"✗ {span.label} {ending}", f"✗ {ending}"] if ending else [span.label]
     ground, colour = (style.face, style.text) if span.ok else ("white", _INK)
-    text = ax.text((span.start + span.end) / 2, lane, words, fontsize=10, color=colour, zorder=5)
-    text.set(ha="center", va="center_baseline", parse_math=False)
-    text.set_path_effects([withStroke(linewidth=3, foreground=ground)])
-    needed = text.get_window_extent().width + 10
-    if needed <= room.inside:
-        return True
-    text.set(x=span.end, ha="left", color=_INK, text=f" {words}")
-    text.set_path_effects([])
-    if needed <= room.beside:
-        return True
+    text = ax.text(0, lane, "", fontsize=10, zorder=5, va="center_baseline", parse_math=False)
+    for name in names:
+        text.set_text(name)
+        needed = text.get_window_extent().width + 10
+        if needed <= room.inside:
+            text.set(x=(span.start + span.end) / 2, ha="center", color=colour)
+            text.set_path_effects([withStroke(linewidth=3, foreground=ground)])
+            return True
+        if needed <= room.beside:
+            text.set(x=span.end, ha="left", color=_INK, text=f" {name}")
+            return True
     text.remove()
     return False
 
