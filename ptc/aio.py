@@ -20,7 +20,8 @@ from .calls import ToolCall, ToolResult
 from .execute import check_workers, new_batch
 from .loop import Answer, Conversation, Turn, whole_turn
 from .machine.awaited import Listener, LoopRunner, off_loop, run
-from .machine.batch import Batch, Order
+from .machine.batch import Batch
+from .machine.queues import Order
 from .machine.threads import THREADS
 from .registry import ToolRegistry
 from .retry import RetryPolicy

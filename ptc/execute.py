@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 
 from .calls import ToolCall, ToolResult
-from .machine.batch import Batch, Order, OwnThreads, Runner
+from .machine.batch import Batch
+from .machine.queues import Order
+from .machine.runners import OwnThreads, Runner
+from .machine.waiting import run
 from .registry import ToolRegistry
 from .retry import RetryPolicy
 
@@ -101,7 +104,7 @@ def run_batch(
 ) -> list[ToolResult]:
     """The batch's results; ``on_result`` hears of each, and a bar shows them."""
     if not progress:
-        return batch.run(on_result)
+        return run(batch, on_result)
     from tqdm.auto import tqdm
 
     with tqdm(total=len(batch.states), unit="call") as bar:
@@ -111,4 +114,4 @@ def run_batch(
             if on_result is not None:
                 on_result(result)
 
-        return batch.run(show)
+        return run(batch, show)

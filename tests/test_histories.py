@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptc import ToolRegistry, answer
-from ptc.machine.batch import Batch
+from ptc.machine import waiting
 from ptc.provider import ScriptedProvider
 from ptc.provider.refusals import check_request
 from ptc.provider.script import call
@@ -111,14 +111,14 @@ def test_any_batch_leaves_a_valid_history(batches, stream, data, registry):
     messages = [{"role": "user", "content": "go"}]
     client = Client(replies, cut, asking)
     with pytest.MonkeyPatch.context() as patch:
-        wait = Batch.next_news
+        wait = waiting.next_news
 
         def stop_or_wait(batch):
             if client.turn - 1 == running:
                 raise Stop
             return wait(batch)
 
-        patch.setattr(Batch, "next_news", stop_or_wait)
+        patch.setattr(waiting, "next_news", stop_or_wait)
         outcome = quietly(messages, registry, client, stream=stream)
     assert is_accepted(messages, registry)
     if outcome is not None:

@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from ptc import ToolRegistry, answer, connect
-from ptc.machine.batch import Batch
+from ptc.machine import waiting
 from ptc.provider import ScriptedProvider
 from ptc.provider import tool_call as call
 from ptc.tools import CityTools
@@ -412,14 +412,14 @@ def test_an_interrupt_leaves_the_list_valid(lone, registry, scripted, monkeypatc
     first, later = call("get_time", PARIS), calls(*[call("get_weather", PARIS)] * (2 - lone))
     _, client = scripted(calls(first), later, words("again"))
     messages, rounds = [{"role": "user", "content": "go"}], []
-    wait = Batch.next_news
+    wait = waiting.next_news
 
     def stop_in_the_second(batch):
         if batch not in rounds:
             rounds.append(batch)
         return wait(batch) if len(rounds) == 1 else stop(batch)
 
-    monkeypatch.setattr(Batch, "next_news", stop_in_the_second)
+    monkeypatch.setattr(waiting, "next_news", stop_in_the_second)
     with pytest.raises(KeyboardInterrupt):
         answer(messages, registry, client)
     monkeypatch.undo()

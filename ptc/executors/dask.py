@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-from ..machine.batch import Worker
 from ..machine.keeper import KEEPER
+from ..machine.runners import Worker
 from ..machine.state import CallState
 from ..machine.threads import THREADS
 from ..registry import Tool

@@ -45,8 +45,9 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from ..calls import ToolResult
-from ..machine.batch import Batch, Worker
+from ..machine.batch import Batch
 from ..machine.keeper import KEEPER
+from ..machine.runners import Worker
 from ..machine.state import CallState
 from ..machine.threads import THREADS
 from ..registry import Tool

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from ..calls import ToolResult
 from ..registry import Tool
-from .batch import Batch, Worker
+from .batch import Batch
 from .keeper import KEEPER
 from .loops import note_task
+from .runners import Worker
 from .state import CallState
 from .threads import THREADS
 

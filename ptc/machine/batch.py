@@ -19,124 +19,37 @@ What must hold, and how it is kept:
 import heapq
 import math
 import threading
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from contextvars import Context, copy_context
+from contextvars import Context
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from time import perf_counter
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from ..calls import ToolCall, ToolResult
 from ..conflicts import Graph, Key, chain_seconds
-from ..registry import Tool, ToolRegistry
+from ..registry import ToolRegistry
 from ..retry import RetryPolicy
-from ..schemas import ArgumentsError
 from ..text import explain
 from . import reasons
 from .deadlines import Deadline, Deadlines
 from .gates import Gates
 from .keeper import KEEPER
-from .ledger import ledger_of, needs_of
-from .loops import TOOL_LOOP
-from .queues import InOrder, LongestChainFirst, ReadyCalls
-from .state import CallState, Moment, own_copy
-from .threads import THREADS
+from .ledger import ledger_of
+from .preparing import check_use, expected_seconds, prepare
+from .queues import InOrder, LongestChainFirst, Order, ReadyCalls
+from .runners import Runner, Worker
+from .state import CallState, Moment
 
-# Ctrl-C on Windows and interrupt_main() anywhere don't wake a thread that waits, so wake by chance.
-_LONGEST_WAIT = 0.05
-_POLLS_BETWEEN_CHECKS = 10
 _PATIENCE = 10.0  # seconds for what abandoned calls hold, where no timeout says how long
 _PATIENCE_FOR_THREADS = 5.0  # seconds until we believe that the system gives no more
-
-
-Order = Literal["as asked", "longest first", "one by one"]
-"""Which call starts next. One by one: a call that has to wait holds up all behind it."""
-
-
-class Runner(Protocol):
-    """Who runs the calls of one batch: our threads, somebody else's executor, an event loop."""
-
-    sees_starts: bool
-    """Does a call start when it is taken? Else its timeout travels with it, and is kept there."""
-
-    must_close: bool
-    """Has it to be told when the batch is over?"""
-
-    batch: "Batch"
-    """Set by the batch itself."""
-
-    def begin(self) -> None:
-        """The batch begins. Called in the keeper's thread; may raise RuntimeError."""
-        ...
-
-    def refuse(self, tool: Tool) -> str | None:
-        """Why a call of this tool can't be run here; None if it can."""
-        ...
-
-    def start_worker(self) -> None:
-        """Have somebody take calls of the batch. Called under its lock; may raise RuntimeError."""
-        ...
-
-    def stop(self, state: CallState) -> bool:
-        """The call is given up: stop it if that is possible, and say whether it had started."""
-        ...
-
-    def flush(self) -> None:
-        """Those that were to be stopped are known now."""
-        ...
-
-    def close(self) -> None:
-        """The batch is over."""
-        ...
-
-
-class Worker:
-    """Somebody at work for a batch: its thread, its lane, and the call that it has."""
-
-    def __init__(self) -> None:
-        self.thread = threading.current_thread()
-        self.lane: int | None = None
-        self.state: CallState | None = None
-        self.begun = False
-
-    def adopt_this_thread(self) -> None:
-        """From here on, it is in this one."""
-        self.thread = threading.current_thread()
-
-
-class OwnThreads:
-    """The runner on our own threads."""
-
-    sees_starts = True
-    must_close = False
-
-    batch: "Batch"
-
-    def begin(self) -> None:
-        """Nothing: the threads are there, or are started one by one."""
-
-    def refuse(self, tool: Tool) -> str | None:
-        return None
-
-    def start_worker(self) -> None:
-        THREADS.start(self.batch.work)
-
-    def stop(self, state: CallState) -> bool:
-        return state.started is not None
-
-    def flush(self) -> None:
-        """Nothing: no thread can be stopped."""
-
-    def close(self) -> None:
-        """Nothing: the threads go on to other batches."""
 
 
 class Batch:
     """The calls of one reply and what has become of them.
 
-    ``lock`` guards all that changes after the start, but for ``over``, ``heard`` and ``_polls``,
+    ``lock`` guards all that changes after the start, but for ``over``, ``heard`` and ``waits``,
     which the caller's thread alone writes. ``workers=None``: as many as there are calls. Wrong use
     raises, before anything has started.
     """
@@ -153,8 +66,8 @@ class Batch:
         self.moment = Moment.now()
         self.began = self.moment.clock
         calls = list(calls)
-        _check_use(calls, registry, timeout)
-        self.timeout = math.inf if timeout is None else timeout
+        limit = check_use(calls, registry, timeout)
+        self.timeout = math.inf if limit is None else limit
         self.registry, self.retry, self.workers, self.runner = registry, retry, workers, runner
         runner.batch = self
         self.ledger = ledger_of(registry)
@@ -181,43 +94,18 @@ class Batch:
         self.deadlines = Deadlines()
         self._threadless_since: float | None = None
         self.heard = 0  # results that the one who listens was told
-        self._polls = 0  # of the caller's thread, in vain
+        self.waits = 0  # of the caller's thread, in vain
 
     # Before the start: in the caller's thread, and nobody else knows the batch yet.
 
-    def prepare(self, states: Iterable[CallState] | None = None) -> None:
+    def prepare(self) -> None:
         """Find the tools and check the arguments; what can't be run is answered here."""
-        for state in self.states if states is None else states:
+        for state in self.states:
             self._prepare(state)
 
     def _prepare(self, state: CallState) -> None:
-        call, state.batch = state.call, self
-        if call.problem is not None:
-            state.result = state.fail(call.problem)
-        elif call.name not in self.registry:
-            state.result = state.fail(reasons.unknown_tool(call.name, list(self.registry)))
-        else:
-            state.tool = self.registry[call.name]
-            refusal = self._refusal(state)
-            if refusal is not None:
-                state.result = state.fail(refusal)
-
-    def _refusal(self, state: CallState) -> str | None:
-        """Why a call of a known tool is not run, if so; else it has all that it runs with."""
-        call, tool = state.call, state.tool
-        if call.cut is not None and not tool.idempotent:
-            return reasons.cut_off(call.cut)
-        try:
-            state.arguments = tool.validate(own_copy(call.arguments))
-        except ArgumentsError as error:
-            return f"{error}; correct them and call again"
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # a validator of the tool's author
-            return f"the arguments can't be checked: {explain(error)}"
-        state.needs = needs_of(tool, state.arguments, self.folders)
-        state.context = copy_context()
-        return self.runner.refuse(tool)
+        state.batch = self
+        prepare(state, self.registry, self.runner.refuse, self.folders)
 
     def arrange(self, order: Order) -> None:
         """Put the ready calls in the order in which they start, those behind gates aside."""
@@ -228,7 +116,7 @@ class Batch:
         self.free_lanes = list(range(1, self.lanes + 1))
         behind = {state: self._predecessors(state) for state in states if state.needs}
         ready = [state for state in states if not self._is_gated(state, behind)]
-        seconds = _expected(states) if order == "longest first" else {}
+        seconds = expected_seconds(states) if order == "longest first" else {}
         if not seconds:
             self.ready = InOrder(ready)
         elif any(behind.values()):
@@ -255,38 +143,7 @@ class Batch:
         before = behind.get(state)
         return bool(before) and self.gates.put_behind(state, before, self.states)
 
-    # In the caller's thread.
-
-    def run(self, on_result: Callable[[ToolResult], object] | None = None) -> list[ToolResult]:
-        """All results, in request order, once the last is there or the time is over.
-
-        ``on_result`` is called for each as it ends. Whatever it raises, and any interrupt, comes
-        through, after the rest has been given up.
-        """
-        if TOOL_LOOP.is_this_thread():
-            raise RuntimeError(
-                "an async tool can't wait here for other tools: it would hold the event loop that "
-                "they run on; await ptc.aio.execute_parallel(…) instead"
-            )
-        self.listened_to = on_result is not None
-        try:
-            KEEPER.jobs.put(self.begin)
-            KEEPER.ensure_alive()
-            while not self.is_done():
-                for state in self.next_news():
-                    news = self.news_of(state)
-                    if on_result is not None and news is not None:
-                        on_result(news)
-        finally:
-            # Signal handlers run when a call returns, or when a loop goes round. So, whatever
-            # interrupt brought us here or comes now: `over` is set, and the keeper is told.
-            self.over = True
-            if self.open or self.runner.must_close:
-                KEEPER.jobs.put(self.finish)
-                self._wait_for_the_end()
-        if self.error is not None:
-            raise self.error
-        return self.take_results()
+    # What the caller may ask, in its own thread.
 
     def take_results(self) -> list[ToolResult]:
         """The results, which the batch lets go of: a thread left behind must not keep them."""
@@ -294,25 +151,10 @@ class Batch:
         return [state.result for state in states if state.result is not None]
 
     def is_done(self) -> bool:
+        """Has each call its answer, and has whoever listens heard of it?"""
         if self.open or self.expecting:
             return False
         return not self.listened_to or self.heard >= len(self.states)
-
-    def next_news(self) -> Iterable[CallState]:
-        """The next call that has its answer, if it comes in time; all such, if nobody tells us."""
-        left = min(self.timeout, self.deadlines.next) - (perf_counter() - self.began)
-        if left <= 0:
-            KEEPER.jobs.put(self.give_up_late)
-            left = _LONGEST_WAIT
-        try:
-            state = self.news.get(timeout=min(left, _LONGEST_WAIT))
-        except Empty:
-            self._polls += 1
-            if self._polls % _POLLS_BETWEEN_CHECKS == 0:
-                KEEPER.jobs.put(self.look_after_workers)
-                KEEPER.ensure_alive()
-            return [] if self.open else self.untold()
-        return [] if state is None else [state]
 
     def untold(self) -> list[CallState]:
         """Those of whose answers nobody was told, if a worker died before it could."""
@@ -334,15 +176,6 @@ class Batch:
     def _watch(self, moment: float) -> None:
         if moment < math.inf:
             KEEPER.do_at(self.began + moment, self.give_up_late)
-
-    def _wait_for_the_end(self) -> None:
-        """After an interrupt: until the keeper has seen to it that nothing starts any more."""
-        deadline = perf_counter() + 1.0
-        while self.open and not self.ended and perf_counter() < deadline:
-            try:
-                self.news.get(timeout=_LONGEST_WAIT)
-            except Empty:
-                KEEPER.ensure_alive()
 
     # In the keeper's thread, where no signal arrives.
 
@@ -735,38 +568,3 @@ class Batch:
         with self.lock:
             if state.result is None and state.started is None:
                 self._be_patient(state)
-
-
-def _check_use(calls: Sequence[ToolCall], registry: ToolRegistry, timeout: float | None) -> None:
-    for call in calls:
-        if not isinstance(call, ToolCall):
-            raise TypeError(
-                f"{call!r} is not a ToolCall; extract_parallel_calls(response) gives them"
-            )
-    if not isinstance(registry, ToolRegistry):
-        raise TypeError(f"registry={registry!r} is not a ToolRegistry")
-    if timeout is not None and not timeout >= 0:
-        raise ValueError(f"timeout={timeout!r} must be 0 seconds or more, or None")
-
-
-def _expected(states: Sequence[CallState]) -> dict[CallState, float]:
-    """The seconds that each call is expected to take; nothing at all where nobody says."""
-    if all(state.tool.expected_seconds is None for state in states):
-        return {}
-    return {state: _expected_seconds(state) for state in states}
-
-
-def _expected_seconds(state: CallState) -> float:
-    expected = state.tool.expected_seconds
-    try:
-        seconds = float(expected(**state.arguments) if callable(expected) else expected or 0)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        warnings.warn(
-            f"expected_seconds of {state.name!r} gave no number for {state.arguments!r} "
-            f"({explain(error)}); counted as 0",
-            stacklevel=5,
-        )
-        return 0.0
-    return seconds if seconds > 0 else 0.0

@@ -4,9 +4,12 @@ import heapq
 from collections import deque
 from collections.abc import Iterable
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from .state import CallState
+
+Order = Literal["as asked", "longest first", "one by one"]
+"""Which call starts next. One by one: a call that has to wait holds up all behind it."""
 
 
 class ReadyCalls(Protocol):
