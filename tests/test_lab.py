@@ -78,6 +78,7 @@ from ptc.timeline import lower_bound, most_at_once, schedule
 from ptc.wire import extract_parallel_calls
 
 TOOLS = ["get_time", "get_date", "get_weather"]
+MEET = Settings(cities=2, workers=6, meet="in order")
 QUICK = Settings(workers=3, time=0.1, date=0.1, weather=0.1, model=0)
 
 any_settings = st.builds(
@@ -481,8 +482,6 @@ def test_a_batch_that_loses_stays_within_the_picture():
 
 # --- calls that meet
 
-MEET = Settings(cities=2, workers=6, meet="in order")
-
 
 def test_calls_of_one_city_run_in_order():
     """Two cities of three calls each, 0.3 s: two chains of 0.9 s side by side."""
@@ -646,6 +645,33 @@ def test_more_calls_than_workers_wait():
     run = run_for_real(replace(QUICK, workers=2, cities=2), Stop(), lambda *news: None)
     assert run.at_once == 2
     assert len(run.parallel) == 6
+
+
+def test_calls_that_meet_wait_in_the_real_run_as_predicted():
+    """Two cities on six workers: within each its calls in request order, one at a time."""
+    settings = replace(MEET, time=0.05, date=0.02, weather=0.03, model=0)
+    run = run_for_real(settings, Stop(), lambda *news: None)
+    assert run.at_once <= 2
+    for one, two in pairwise(run.together):
+        assert one.city != two.city or one.bars[-1].end <= two.bars[0].start
+    assert [(wait.ended.label, wait.started.label) for wait in run.waits] == [
+        ("get_time", "get_date"),
+        ("get_date", "get_weather"),
+    ] * 2
+    assert run.seconds[1] >= run.predicted.bounds.chain
+
+
+def test_calls_that_do_not_meet_wait_for_none():
+    run = run_for_real(replace(MEET, meet="none", model=0), Stop(), lambda *news: None)
+    assert run.waits == [] and run.at_once == 6
+
+
+def test_the_longest_chain_starts_first_in_the_real_run_too():
+    settings = replace(MEET, workers=1, order="longest first", time=0.01, date=0.01, weather=0.03)
+    run = run_for_real(replace(settings, model=0), Stop(), lambda *news: None)
+    bars = sorted(run.parallel, key=lambda bar: bar.start)
+    expected = sorted(run.predicted.parallel, key=lambda bar: bar.start)
+    assert [bar.label for bar in bars] == [bar.label for bar in expected]
 
 
 def test_failed_attempts_are_those_predicted():
@@ -913,7 +939,7 @@ def test_whatever_a_real_model_does_is_borne_and_said(real, script, told):
     assert told in " ".join(run.remarks)
     assert html.escape(told) in lab.status.value
     assert len(run.turns[0]) + len(run.turns[1]) == len(provider.requests)
-    assert lab.turns.value and lab.numbers.value and repr(lab)
+    assert lab.turn_bars.value and lab.numbers.value and repr(lab)
 
 
 def test_a_real_model_that_does_as_expected_needs_no_remark(real):

@@ -39,11 +39,11 @@ def lab_registry(
     """
     registry, tools = ToolRegistry(), CityTools()
     tools.registry()  # starts what the first weather call would have to wait for
-    touched: dict[str, Any] = {} if settings.meet == MEETINGS[0] else {"writes": "city:{city}"}
+    touched = None if settings.meet == MEETINGS[0] else "city:{city}"
     for name in TOOLS:
         expected = settings.seconds(name) if settings.order == ORDERS[1] else None
         tool = _tool(getattr(tools, name), name, settings, stop, ended)
-        registry.register(tool, expected_seconds=expected, **touched)
+        registry.register(tool, expected_seconds=expected, writes=touched)
     return registry
 
 

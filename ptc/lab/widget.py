@@ -181,7 +181,7 @@ class LatencyLab(widgets.VBox):
         self.compare_button.on_click(lambda _: self._show_conclusion())
 
     def _make_views(self) -> None:
-        self.picture, self.turns, self.chart = (widgets.HTML() for _ in range(3))
+        self.picture, self.turn_bars, self.chart = (widgets.HTML() for _ in range(3))
         self.numbers, self.status, self.words, self.model = (widgets.HTML() for _ in range(4))
         self.links, self.tasks, self.model_answer = (widgets.HTML() for _ in range(3))
         self.status.add_class("ptc-status")
@@ -198,7 +198,7 @@ class LatencyLab(widgets.VBox):
             self.picture,
             self.words,
             widgets.HTML("<h3>With the model’s turns</h3>"),
-            self.turns,
+            self.turn_bars,
             self.model,
             widgets.HTML("<h3>More to vary</h3>"),
             make_box("ptc-top", *(self.controls[name] for name in more)),
@@ -310,7 +310,7 @@ class LatencyLab(widgets.VBox):
     def _show_numbers(self) -> None:
         self._is_numbers_due = False
         about = self.predicted, self.measured, self._is_hidden
-        self.numbers.value, self.turns.value = table(*about), turn_bars(*about)
+        self.numbers.value, self.turn_bars.value = table(*about), turn_bars(*about)
 
     def _show_the_others_soon(self) -> None:
         """The picture goes first: while the browser lays text out, it paints nothing."""
