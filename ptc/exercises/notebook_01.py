@@ -277,7 +277,7 @@ def _why_anthropic(reply: Reply, got: list) -> str:
     return ""
 
 
-# --- 01.4: how many calls survive -----------------------------------------------------------
+# --- 01.2: how many calls survive -----------------------------------------------------------
 
 
 def _survivors(answer: Any) -> None:
@@ -423,7 +423,7 @@ EXERCISES = {
                 ]
         """,
     ),
-    "01.2": Exercise(
+    "01.3": Exercise(
         title="survive a malformed string",
         judge=_surviving,
         notice=(
@@ -459,7 +459,7 @@ EXERCISES = {
         """,
         required=False,
     ),
-    "01.3": Exercise(
+    "01.4": Exercise(
         title="Anthropic's format",
         judge=_other_format,
         notice=(
@@ -483,7 +483,7 @@ EXERCISES = {
         """,
         required=False,
     ),
-    "01.4": Exercise(
+    "01.2": Exercise(
         title="predict how many survive",
         judge=_survivors,
         notice="The error ends the list before it is given back. Run the next cell and see.",

@@ -213,7 +213,7 @@ def _check_schema(registry: ToolRegistry) -> None:
 
 
 EXERCISES = {
-    "02.1": Exercise(
+    "02.2": Exercise(
         title="a stopwatch to trust",
         judge=_median,
         notice=(
@@ -237,7 +237,7 @@ EXERCISES = {
                 return median(runs)
         """,
     ),
-    "02.2": Exercise(
+    "02.3": Exercise(
         title="a tool with a schema",
         judge=_wait,
         notice=(
@@ -265,7 +265,7 @@ EXERCISES = {
         """,
         required=False,
     ),
-    "02.3": Exercise(
+    "02.1": Exercise(
         title="predict the mean",
         judge=_mean,
         notice="Not one of the five runs takes that long. The next cell shows the others.",

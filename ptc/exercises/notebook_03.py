@@ -294,7 +294,7 @@ def _why_not(got: list, meeting: _Meeting) -> str:
     return told + f"It should be {expected!r}."
 
 
-# --- 03.2: predict a timeline -----------------------------------------------------------------
+# --- 03.3: predict a timeline -----------------------------------------------------------------
 
 _NAMES = ("get_time Paris", "get_date Paris", "get_date Tokyo", "get_weather Tokyo")
 _DELAYS = (0.3, 0.1, 0.1, 0.2)
@@ -385,7 +385,7 @@ def _shown(bar: Bar) -> str:
     return f"({worker}, {start:.1f}, {end:.1f})"
 
 
-# --- 03.3: how far it can go ------------------------------------------------------------------
+# --- 03.2: how far it can go ------------------------------------------------------------------
 
 
 def _limit(answer: Any) -> None:
@@ -439,7 +439,7 @@ EXERCISES = {
                     return [future.result() for future in futures]
         """,
     ),
-    "03.2": Exercise(
+    "03.3": Exercise(
         title="predict a timeline",
         judge=_timeline,
         notice=(
@@ -461,7 +461,7 @@ EXERCISES = {
         """,
         required=False,
     ),
-    "03.3": Exercise(
+    "03.2": Exercise(
         title="predict the limit",
         judge=_limit,
         notice="3.0 / 2.4: the model's two turns stay, whatever the tools do.",

@@ -49,7 +49,7 @@ def generated(response):
     return list(calls())
 
 
-# --- 01.2
+# --- 01.3
 
 
 def read_in_the_loop(response):
@@ -90,7 +90,7 @@ def with_the_package(response):
     return extract_parallel_calls(response)
 
 
-# --- 01.3
+# --- 01.4
 
 
 def block_by_block(reply):
@@ -127,7 +127,7 @@ RIGHT = {
         *(in_a_loop, asks_first, through_a_dict, with_an_error_of_its_own, generated),
         extract_parallel_calls,
     ],
-    "01.2": [read_in_the_loop, raises_itself, with_the_package],
-    "01.3": [block_by_block, filtered, by_pattern, says_what_is_missing],
-    "01.4": [0, 0.0, len([])],
+    "01.3": [read_in_the_loop, raises_itself, with_the_package],
+    "01.4": [block_by_block, filtered, by_pattern, says_what_is_missing],
+    "01.2": [0, 0.0, len([])],
 }

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-# --- 02.1
+# --- 02.2
 
 
 def with_a_stopwatch(work, n, clock):
@@ -44,7 +44,7 @@ def one_reading_between_two_runs(work, n, clock):
     return statistics.median(b - a for a, b in pairwise(readings))
 
 
-# --- 02.2
+# --- 02.3
 
 
 def annotated_as_an_int_too(registry, sleep):
@@ -79,7 +79,7 @@ def of_another_name(registry, sleep):
 
 
 RIGHT = {
-    "02.1": [with_a_stopwatch, sorted_by_hand, with_timeit, one_reading_between_two_runs],
-    "02.2": [annotated_as_an_int_too, registered_later, of_another_name],
-    "02.3": [(4 * 0.02 + 0.22) / 5, Fraction(6, 100), statistics.mean([0.02] * 4 + [0.22])],
+    "02.2": [with_a_stopwatch, sorted_by_hand, with_timeit, one_reading_between_two_runs],
+    "02.3": [annotated_as_an_int_too, registered_later, of_another_name],
+    "02.1": [(4 * 0.02 + 0.22) / 5, Fraction(6, 100), statistics.mean([0.02] * 4 + [0.22])],
 }

@@ -91,7 +91,7 @@ def with_asyncio(calls, run, workers):
     return asyncio.run(all_of_them())
 
 
-# --- 03.2
+# --- 03.3
 
 TRIPLES = [(1, 0.0, 0.3), (2, 0.0, 0.1), (2, 0.1, 0.2), (2, 0.2, 0.4)]
 
@@ -100,7 +100,7 @@ RIGHT = {
         *(mapped, filed_by_place, collected_after_the_pool, an_open_pool, another_pool),
         *(threads_that_take_the_next, one_more_as_one_ends, with_asyncio),
     ],
-    "03.2": [
+    "03.3": [
         TRIPLES,
         [list(bar) for bar in TRIPLES],
         [(3 - worker, start, end) for worker, start, end in TRIPLES],
@@ -112,5 +112,5 @@ RIGHT = {
         ],
         schedule([0.3, 0.1, 0.1, 0.2], 2),
     ],
-    "03.3": [1.25, 3 / 2.4, Fraction(5, 4), 1.250],
+    "03.2": [1.25, 3 / 2.4, Fraction(5, 4), 1.250],
 }

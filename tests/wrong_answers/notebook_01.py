@@ -146,7 +146,7 @@ def arguments_first(response):
     ]
 
 
-# --- 01.2
+# --- 01.3
 
 
 def with_problem(call, read):
@@ -247,7 +247,7 @@ def the_text_as_arguments(response):
     return [read(call) for call in asked(response)]
 
 
-# --- 01.3
+# --- 01.4
 
 
 def nothing_without_content(reply):
@@ -347,7 +347,7 @@ WRONG = {
         (name_first, "ToolCall('call_9', 'get_weather', {'city': 'Paris'}) is right"),
         (arguments_first, "it takes the id first, then the name"),
     ],
-    "01.2": [
+    "01.3": [
         (a_broken_one_raises, "it raised a JSONDecodeError"),
         (a_try_around_all, "the other calls are lost with it"),
         (broken_ones_are_left_out, "the broken one too: keep it"),
@@ -361,7 +361,7 @@ WRONG = {
         (the_text_as_arguments, "is right"),
         (lambda response: response.tool_calls, "AttributeError"),
     ],
-    "01.3": [
+    "01.4": [
         (with_a_name, "the provider has run it already"),
         (ends_in_tool_use, "the provider has run it already"),
         (first_block, "look at its type"),
@@ -377,7 +377,7 @@ WRONG = {
         (nothing_without_content, "for a reply of OpenAI's shape it gives []"),
         (swallows_all, "for a reply of OpenAI's shape it gives []"),
     ],
-    "01.4": [
+    "01.2": [
         (1, "the first text is read"),
         (2, "a try of its own"),
         (3, "in the middle of a word"),
@@ -394,7 +394,7 @@ EQUIVALENT = {
         "constant: 0 → -1": "a reply has one choice, which is the first and the last",
         "cache: first of equal": EQUAL_REPLIES,
     },
-    "01.2": {
+    "01.3": {
         "constant: 0 → -1": "a reply has one choice, which is the first and the last",
         "cache: first of equal": EQUAL_REPLIES,
         "exception: except ValueError → except Exception": "json.loads raises nothing else here",
@@ -406,6 +406,6 @@ EQUIVALENT = {
         "double: if isinstance(arguments, dict)": "the first one returns",
         "double: arguments = json.loads(text or '{}')": "it reads the text twice",
     },
-    "01.3": {"cache: first of equal": EQUAL_REPLIES},
-    "01.4": {},
+    "01.4": {"cache: first of equal": EQUAL_REPLIES},
+    "01.2": {},
 }

@@ -235,7 +235,7 @@ def clock_not_called(work, n, clock):
 
 
 WRONG = {
-    "02.1": [
+    "02.2": [
         (called_too_early, "Hand on the functions themselves"),
         (the_whole_loop, "one slow run moves it"),
         (of_all_runs(mean), "one slow run moves it"),
@@ -267,7 +267,7 @@ WRONG = {
         (of_all_runs(lambda runs: float("nan")), "it gives nan, and 0.4 is right"),
         (0.6, "give the function itself"),
     ],
-    "02.2": [
+    "02.3": [
         (hinted(None), "without a type hint, it may send 'soon'"),
         (hinted(Annotated[int, Field(description="How long")]), "0.5 would be refused"),
         (hinted(Annotated[str, Field(description="How long")]), "hint at float"),
@@ -291,7 +291,7 @@ WRONG = {
         (text_back, "then returns '0.05 s'; return 0.05"),
         ("wait", "give the function itself"),
     ],
-    "02.3": [
+    "02.1": [
         ("0.06", "one number, without quotes"),
         ((0.06, 0.02), "one number, without quotes"),
         (0.02, "that is the median"),
@@ -308,15 +308,15 @@ WRONG = {
 }
 
 EQUIVALENT = {
-    "02.1": {
+    "02.2": {
         "loop: for _ in range(n) → for _ in list(range(n))[::-1]": "n rounds are n rounds",
         "double: start = clock()": "the second reading counts, and nothing ran before it",
         "double: runs.append(clock() - start)": "each length is there twice: the median is the same",
         "cache: first of equal": "no two calls are equal: work and clock are new ones",
     },
-    "02.2": {
+    "02.3": {
         "constant: 'How long, in s' → 'How long, in sx'": "a description is free",
         "cache: first of equal": "no two calls are equal: the registry is a new one",
     },
-    "02.3": {},
+    "02.1": {},
 }

@@ -207,7 +207,7 @@ WRONG = {
         (lambda calls: calls, "it raised TypeError"),
         (0.3, "give the function itself"),
     ],
-    "03.2": [
+    "03.3": [
         ([TIME, DATE, (1, 0.3, 0.4), (2, 0.3, 0.5)], "you go two by two"),
         ([TIME, DATE, (1, 0.3, 0.4), (2, 0.1, 0.3)], "you take the workers in turns"),
         ([TIME, (2, 0.2, 0.3), (1, 0.3, 0.4), (2, 0, 0.2)], "the longest calls first"),
@@ -224,7 +224,7 @@ WRONG = {
         (0.4, "the right makespan"),
         (0.35, "not the makespan either"),
     ],
-    "03.3": [
+    "03.2": [
         (2, "the speedup of the tools"),
         (2.4, "the seconds that are left"),
         (0.6, "the seconds that are saved"),
@@ -246,6 +246,6 @@ WRONG = {
 
 EQUIVALENT = {
     "03.1": {},
-    "03.2": {"constant: 1 → 0": "a worker's name is free, and the first has one call"},
-    "03.3": {},
+    "03.3": {"constant: 1 → 0": "a worker's name is free, and the first has one call"},
+    "03.2": {},
 }
