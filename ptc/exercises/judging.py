@@ -247,7 +247,7 @@ def _find(number: str) -> Exercise | None:
     if number in known:
         return known[number]
     if known:
-        _say(f"There is no exercise {number!r}; this notebook has {', '.join(known)}.")
+        _say(f"There is no exercise {number!r}; this notebook has {', '.join(sorted(known))}.")
     else:
         notebooks = ", ".join(_MODULES)
         _say(f"There is no exercise {number!r}; write one as '00.1'. Notebooks: {notebooks}.")

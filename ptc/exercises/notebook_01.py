@@ -423,6 +423,17 @@ EXERCISES = {
                 ]
         """,
     ),
+    "01.2": Exercise(
+        title="predict how many survive",
+        judge=_survivors,
+        notice="The error ends the list before it is given back. Run the next cell and see.",
+        hints=(
+            "json.loads can't read the second text. What does it do then?",
+            "No try is around it: which line of the function still runs after that?",
+        ),
+        solution="survivors = 0",
+        required=False,
+    ),
     "01.3": Exercise(
         title="survive a malformed string",
         judge=_surviving,
@@ -481,17 +492,6 @@ EXERCISES = {
                     if block["type"] == "tool_use"
                 ]
         """,
-        required=False,
-    ),
-    "01.2": Exercise(
-        title="predict how many survive",
-        judge=_survivors,
-        notice="The error ends the list before it is given back. Run the next cell and see.",
-        hints=(
-            "json.loads can't read the second text. What does it do then?",
-            "No try is around it: which line of the function still runs after that?",
-        ),
-        solution="survivors = 0",
         required=False,
     ),
 }

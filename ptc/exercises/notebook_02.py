@@ -213,6 +213,14 @@ def _check_schema(registry: ToolRegistry) -> None:
 
 
 EXERCISES = {
+    "02.1": Exercise(
+        title="predict the mean",
+        judge=_mean,
+        notice="Not one of the five runs takes that long. The next cell shows the others.",
+        hints=("Add up all five runs.", "Divide by five."),
+        solution="my_mean = 0.06",
+        required=False,
+    ),
     "02.2": Exercise(
         title="a stopwatch to trust",
         judge=_median,
@@ -263,14 +271,6 @@ EXERCISES = {
 
                 return registry
         """,
-        required=False,
-    ),
-    "02.1": Exercise(
-        title="predict the mean",
-        judge=_mean,
-        notice="Not one of the five runs takes that long. The next cell shows the others.",
-        hints=("Add up all five runs.", "Divide by five."),
-        solution="my_mean = 0.06",
         required=False,
     ),
 }

@@ -439,6 +439,17 @@ EXERCISES = {
                     return [future.result() for future in futures]
         """,
     ),
+    "03.2": Exercise(
+        title="predict the limit",
+        judge=_limit,
+        notice="3.0 / 2.4: the model's two turns stay, whatever the tools do.",
+        hints=(
+            "How many of the 3.0 s are the model's?",
+            "The speedup is the time before, divided by the time after.",
+        ),
+        solution="limit = 3.0 / 2.4",
+        required=False,
+    ),
     "03.3": Exercise(
         title="predict a timeline",
         judge=_timeline,
@@ -459,17 +470,6 @@ EXERCISES = {
                 (2, 0.2, 0.4),  # get_weather, Tokyo
             ]
         """,
-        required=False,
-    ),
-    "03.2": Exercise(
-        title="predict the limit",
-        judge=_limit,
-        notice="3.0 / 2.4: the model's two turns stay, whatever the tools do.",
-        hints=(
-            "How many of the 3.0 s are the model's?",
-            "The speedup is the time before, divided by the time after.",
-        ),
-        solution="limit = 3.0 / 2.4",
         required=False,
     ),
 }
