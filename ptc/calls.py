@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .masking import mask_json, secrets
-from .text import to_json
+from .text import mask_json, secrets, to_json
 
 _SAME_AS_ID: Any = ...  # a default that says: as `id`
 

@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .calls import ToolCall, ToolResult
-from .masking import mask, secrets
-from .text import shorten, split_advice, with_advice, without_surrogates, without_traceback
+from .text import (
+    mask,
+    secrets,
+    shorten,
+    split_advice,
+    with_advice,
+    without_surrogates,
+    without_traceback,
+)
 
 _LONGEST_LINE = 500  # characters
 

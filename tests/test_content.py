@@ -38,9 +38,22 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
 from ptc import ToolCall, ToolResult
-from ptc.masking import mask, mask_json, secrets
-from ptc.text import describe, explain, shorten, split_advice, to_json, with_advice
-from ptc.values import DEEPEST, MOST_VALUES, Stopped, UntellableError, snapshot
+from ptc.text import (
+    DEEPEST,
+    MOST_VALUES,
+    Stopped,
+    UntellableError,
+    describe,
+    explain,
+    mask,
+    mask_json,
+    secrets,
+    shorten,
+    snapshot,
+    split_advice,
+    to_json,
+    with_advice,
+)
 
 SECRET = "sk-hunter2-0123456789"
 
@@ -910,7 +923,7 @@ def test_the_two_parts_of_an_error_come_back(what, advice):
     assert "; " not in told.advice
 
 
-@pytest.mark.parametrize("name", ["calls", "masking", "text", "values"])
+@pytest.mark.parametrize("name", ["calls", "text.masking", "text.words", "text.values"])
 def test_the_examples_are_right(monkeypatch, name):
     monkeypatch.setenv("DEMO_API_KEY", "")  # an example sets it
     tried = doctest.testmod(sys.modules[f"ptc.{name}"], extraglobs={"numpy": np, "date": dt.date})

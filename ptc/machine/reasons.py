@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from ..masking import mask, secrets
 from ..retry import leaves, may_pass
-from ..text import explain, shorten, without_surrogates
-from ..values import UntellableError
+from ..text import UntellableError, explain, mask, secrets, shorten, without_surrogates
 
 LONGEST_ERROR = 2000  # characters
 _ABANDONED = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from ..calls import Attempt, ToolCall, ToolResult
 from ..registry import Tool
 from ..retry import RetryPolicy, first_backoff, later_attempts, may_pass
-from ..values import snapshot
+from ..text import snapshot
 from . import reasons
 from .loops import TOOL_LOOP, blocker, read_all, wait_on
 

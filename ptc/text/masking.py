@@ -22,6 +22,8 @@ _WORD = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET_WORD = re.compile(
     "KEYS?|PASS|PWD|CREDENTIALS?|.*(?:APIKEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)S?"
 )
+
+__all__ = ["mask", "mask_json", "secrets"]
 _NO_SECRETS = {"PWD", "OLDPWD"}  # the folder of a shell
 
 # The password in postgres://user:password@host/db, and in Server=host;Password=password;

@@ -19,6 +19,16 @@ from math import prod
 from types import MappingProxyType, NoneType
 from typing import Any
 
+__all__ = [
+    "DEEPEST",
+    "MOST_VALUES",
+    "Stopped",
+    "UntellableError",
+    "snapshot",
+    "told_apart",
+    "unpack",
+]
+
 DEEPEST = 200
 """How many containers may stand in one another; many JSON parsers refuse a little more."""
 

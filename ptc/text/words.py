@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, NamedTuple
 
-from .masking import mask as mask
-from .masking import mask_json as mask_json
-from .masking import secrets as secrets
 from .values import told_apart, unpack
+
+__all__ = ["Advised", "describe", "explain", "shorten", "split_advice", "to_json", "with_advice"]
+__all__ += ["without_surrogates", "without_traceback"]
 
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*(?:\n|$))*")
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
