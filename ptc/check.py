@@ -7,15 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .calls import ToolCall, ToolResult
-from .text import (
-    mask,
-    secrets,
-    shorten,
-    split_advice,
-    with_advice,
-    without_surrogates,
-    without_traceback,
-)
+from .text import mask, secrets, shorten, split_advice, with_advice
+from .text.words import without_surrogates, without_traceback
 
 _LONGEST_LINE = 500  # characters
 
