@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 
 import nbconvert
 import nbformat
@@ -123,6 +124,23 @@ def test_a_timeline_says_in_words_what_it_shows(page, lab, tmp_path):
     (tmp_path / "timeline.html").write_text(exported, encoding="utf-8")
     page.goto((tmp_path / "timeline.html").as_uri())
     assert words_of_pictures(page) == ([WORDS], [WORDS])
+
+
+# Their pictures are from before, until each is built again.
+NOT_YET = ("00", "02", "03", "04", "09", "further/beyond", "further/streams")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS)
+def test_every_stored_picture_has_its_words(path, request):
+    """As a page of HTML, which is what GitHub and nbconvert make of a notebook."""
+    if path.removeprefix("notebooks/").startswith(NOT_YET):
+        request.applymarker(pytest.mark.xfail(reason="not built again yet"))
+    nb = nbformat.read(build.TOP / path, as_version=4)
+    shown, _ = nbconvert.HTMLExporter().from_notebook_node(nb)
+    said = re.findall(r'<img[^>]*\balt="([^"]*)"', shown)
+    pictures = [output for cell in build.code_cells(nb) for output in build.pictures(cell)]
+    assert len([alt for alt in said if len(alt) > 60]) >= len(pictures)
+    assert shown.count("The picture in words") >= len(pictures)
 
 
 def test_a_timeline_follows_the_dark_theme(page, lab):
