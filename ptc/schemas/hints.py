@@ -127,11 +127,9 @@ def _unpacked(options: Any) -> dict[str, Any]:
 
 def _shown(default: object) -> dict[str, Any]:
     """What the schema says of a default: nothing where JSON has no such value."""
-    if isinstance(default, float) and not math.isfinite(default):
-        return {}
-    if default is None or isinstance(default, (str, int, float)):
-        return {"default": default}
-    return {}
+    is_plain = default is None or isinstance(default, (str, int, float))
+    is_finite = not isinstance(default, float) or math.isfinite(default)
+    return {"default": default} if is_plain and is_finite else {}
 
 
 def _fault(error: Mapping[str, Any], known: list[str]) -> str:
