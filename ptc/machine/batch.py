@@ -452,13 +452,15 @@ class Batch:
             if worker.lane is None and not self.free_lanes:
                 return None
             state = self.ready.pop()
-            if state.result is None and state.started is None and self._gets_its_needs(state):
+            if state.result is not None or state.started is not None:
+                continue
+            if state.needs is None or self._gets_its_needs(state):
                 self._begin_call(worker, state)
                 return state
         return None
 
     def _gets_its_needs(self, state: CallState) -> bool:
-        if state.needs is None or self.ledger.take(state):
+        if self.ledger.take(state):
             return True
         if state.parent is not None and self.ledger.crosses(state):
             self._answer(state, state.fail(reasons.crossed(*self.ledger.obstacle(state))))
@@ -475,7 +477,8 @@ class Batch:
         if worker.lane is None:
             worker.lane = self.free_lanes[0]  # in this order: a lane may be counted twice, not lost
             heapq.heappop(self.free_lanes)
-        state.by, state.lane, state.worker = worker, worker.lane, f"worker-{worker.lane}"
+            worker.name = f"worker-{worker.lane}"
+        state.by, state.lane, state.worker = worker, worker.lane, worker.name
         state.started = perf_counter() - self.began
         if state.tool.timeout is not None and self.runner.sees_starts:
             self._set_deadline(state.started + state.tool.timeout, state, starved=False)

@@ -17,11 +17,11 @@ class ReadyCalls(Protocol):
 
     def __len__(self) -> int: ...
 
-    def add(self, state: CallState) -> None:
+    def add(self, state: CallState, /) -> None:
         """Take in a call that has just become ready."""
         ...
 
-    def put_back(self, state: CallState) -> None:
+    def put_back(self, state: CallState, /) -> None:
         """Take in a call again that had been taken out before."""
         ...
 
@@ -34,26 +34,12 @@ class ReadyCalls(Protocol):
         ...
 
 
-class InOrder:
+class InOrder(deque[CallState]):
     """First come, first served; what is put back comes first."""
 
-    def __init__(self, states: Iterable[CallState] = ()) -> None:
-        self._states = deque(states)
-
-    def __len__(self) -> int:
-        return len(self._states)
-
-    def add(self, state: CallState) -> None:
-        self._states.append(state)
-
-    def put_back(self, state: CallState) -> None:
-        self._states.appendleft(state)
-
-    def pop(self) -> CallState:
-        return self._states.popleft()
-
-    def clear(self) -> None:
-        self._states.clear()
+    add = deque.append
+    put_back = deque.appendleft
+    pop = deque.popleft
 
 
 class _Entry(NamedTuple):

@@ -54,6 +54,7 @@ class Worker:
     def __init__(self) -> None:
         self.thread = threading.current_thread()
         self.lane: int | None = None
+        self.name = ""
         self.state: CallState | None = None
         self.begun = False
 

@@ -4,7 +4,7 @@ import copy
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -37,7 +37,7 @@ class Home(Protocol):
         ...
 
 
-_ATOMS = (str, int, float, bool, type(None))  # can't be changed in place
+_ATOMS = frozenset({str, int, float, bool, type(None)})  # can't be changed in place
 _current: ContextVar["CallState"] = ContextVar("ptc_call")
 
 
@@ -129,7 +129,7 @@ class CallState:
     def run(self) -> ToolResult:
         """The call's answer, after as many attempts as it may have. Never raises by itself."""
         context, self.context = self.context, None  # which holds this state: no circle is left
-        return self._run() if context is None else context.run(self._run)
+        return (context or copy_context()).run(self._run)
 
     def fail(self, error: str) -> ToolResult:
         """The answer that says why there is no output."""
@@ -142,7 +142,8 @@ class CallState:
         attempts, since = list(self.attempts), self.attempt_started
         told = bool(attempts) and attempts[-1].started == since
         if since is not None and not told:
-            attempts.append(Attempt(since, self._now(), self.worker, error))
+            now = perf_counter() - self.began
+            attempts.append(Attempt(since, now, self.worker, error))
         tell, self._tell = self._tell, None
         if tell is not None:
             tell()
@@ -166,13 +167,11 @@ class CallState:
         self.when_given_up(None)
 
     def _run(self) -> ToolResult:
-        token = _current.set(self)
+        _current.set(self)
         try:
             return self._answer(True, self._output(), None, self.attempts)
         except BaseException as error:
             return self.fail(self._why_failed(error))
-        finally:
-            _current.reset(token)
 
     def _why_failed(self, error: BaseException) -> str:
         return reasons.failed(error, len(self.attempts), self.tool.idempotent)
@@ -196,7 +195,8 @@ class CallState:
         error = None
         started = self._begin_attempt()
         try:
-            return self._finished(self.tool.fn(**own_copy(self.arguments)))
+            output = self.tool.fn(**own_copy(self.arguments))
+            return output if type(output) in _ATOMS else self._finished(output)
         except BaseException as raised:
             error = reasons.describe_error(raised)
             raise
@@ -206,17 +206,16 @@ class CallState:
     def _begin_attempt(self) -> float:
         if self.given_up:
             raise GivenUpError("given up before another attempt")
-        self.attempt_started = started = self._now()
+        self.attempt_started = started = perf_counter() - self.began
         return started
 
     def _end_attempt(self, started: float, error: str | None) -> None:
-        self.attempts.append(Attempt(started, self._now(), self.worker, error))
+        finished = perf_counter() - self.began
+        self.attempts.append(Attempt(started, finished, self.worker, error))
         self.attempt_started = None
 
     def _finished(self, output: Any) -> Any:
         """The output itself: awaited, read to its end, and as it is now."""
-        if isinstance(output, _ATOMS):
-            return output
         if inspect.isasyncgen(output):
             output = self._awaited(read_all(output))
         elif hasattr(output, "__await__"):
@@ -271,9 +270,6 @@ class CallState:
         """The async tool that holds the loop on which this call runs, if another one does."""
         return blocker(self.loop or TOOL_LOOP.loop, self.name) if self.on_loop else None
 
-    def _now(self) -> float:
-        return perf_counter() - self.began
-
     def _answer(
         self, success: bool, output: Any, error: str | None, attempts: Sequence[Attempt]
     ) -> ToolResult:
@@ -283,7 +279,7 @@ class CallState:
 
 def own_copy(arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments for one attempt: what it changes in them is gone with it."""
-    if all(isinstance(value, _ATOMS) for value in arguments.values()):
+    if _ATOMS.issuperset(map(type, arguments.values())):
         return arguments
     try:
         return copy.deepcopy(arguments)

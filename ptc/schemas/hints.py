@@ -60,7 +60,7 @@ def from_hints(
     known = list(schema["properties"])
 
     def validate(arguments: dict[str, Any]) -> dict[str, Any]:
-        bound = [key for key in arguments if key in parameters.bound]
+        bound = parameters.bound and [key for key in arguments if key in parameters.bound]
         if bound:
             faults = (_unknown(key, arguments[key], known) for key in bound)
             raise wrong_arguments(name, faults)

@@ -1,12 +1,13 @@
 """What a provider would refuse in the model's own message, and what stands there instead."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..calls import ToolCall
 from .formats import UNNAMED, Format
 from .reading import Slot, read_arguments, text_at
 
+_ALL = ""  # in place of a key: the whole call
 _LEVELS = 5  # from a list of messages down to a call's function
 
 
@@ -25,11 +26,17 @@ def mend(message: Any, calls: Sequence[ToolCall], form: Format) -> Mended:
     >>> mend(message, [ToolCall("new", "get_time")], WIRES["anthropic"]).changes
     ['id of new', 'input of new']
     """
+    entries = [slot.entry for slot in form.slots(message)]
+    faults = [_faults(entry, call, form) for entry, call in zip(entries, calls, strict=True)]
+    if not any(faults):
+        return Mended(message, [])
     copy = _copied(message, _LEVELS)
-    changes: list[str] = []
-    for slot, call in zip(form.slots(copy), calls, strict=True):
-        changes += [f"{key} of {call.id}" for key in _mend_call(slot, call, form)]
-    return Mended(copy if changes else message, changes)
+    changes = []
+    for slot, call, keys in zip(form.slots(copy), calls, faults, strict=True):
+        for key in keys:
+            _mend(slot, call, form, key)
+            changes.append(f"{slot.key if key == _ALL else key} of {call.id}")
+    return Mended(copy, changes)
 
 
 def _copied(value: Any, levels: int) -> Any:
@@ -43,33 +50,49 @@ def _copied(value: Any, levels: int) -> Any:
     return value
 
 
-def _mend_call(slot: Slot, call: ToolCall, form: Format) -> Iterator[str]:
-    """Mend a call in its slot, and give the keys of what was wrong."""
-    entry = slot.entry
+def _faults(entry: Any, call: ToolCall, form: Format) -> list[str]:
+    """The keys of what its provider would refuse in a call; the whole of it, if it is no object."""
     if not isinstance(entry, dict):
-        slot.put(form.new_call(call))
-        yield str(slot.key)
-        return
+        return [_ALL]
+    found = []
     if form.needs_ids and entry.get(form.id_key) != call.id:
-        entry[form.id_key] = call.id
-        yield form.id_key
-    if text_at(entry, "type") == "custom":
-        return
-    if form.needs_type and not text_at(entry, "type"):
-        entry["type"] = "function"
-        yield "type"
+        found.append(form.id_key)
+    kind = text_at(entry, "type")
+    if kind == "custom":
+        return found
+    if form.needs_type and not kind:
+        found.append("type")
     body = form.body(entry)
     if body is None or (form.needs_type and body is entry):
-        entry[form.function_key] = form.new_body(call)
-        yield form.function_key
-        return
+        return [*found, form.function_key]
     if not text_at(body, "name"):
-        body["name"] = UNNAMED
-        yield "name"
+        found.append("name")
     if not _has_sound_arguments(body, call, form):
-        arguments, _ = read_arguments(body.get(form.arguments_key))
-        body[form.arguments_key] = form.written(arguments)
-        yield form.arguments_key
+        found.append(form.arguments_key)
+    return found
+
+
+def _mend(slot: Slot, call: ToolCall, form: Format, key: str) -> None:
+    """Put what its provider takes in the place of one fault."""
+    entry = slot.entry
+    if key == _ALL:
+        slot.put(form.new_call(call))
+    elif key == form.id_key:
+        entry[key] = call.id
+    elif key == "type":
+        entry[key] = "function"
+    elif key == form.function_key:
+        entry[key] = form.new_body(call)
+    else:
+        _mend_body(form.body(entry) or {}, form, key)
+
+
+def _mend_body(body: dict[str, Any], form: Format, key: str) -> None:
+    if key == "name":
+        body[key] = UNNAMED
+    else:
+        arguments, _ = read_arguments(body.get(key))
+        body[key] = form.written(arguments)
 
 
 def _has_sound_arguments(body: dict[str, Any], call: ToolCall, form: Format) -> bool:

@@ -130,11 +130,15 @@ class CallMaker:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
-        self._seen: set[tuple[str, str, str]] = set()
+        self._sent: dict[str | None, list[CallBody]] = {}  # by the id as it was sent
 
     def make(self, body: CallBody, sent_id: str | None) -> ToolCall:
         """The call, with a ``problem`` where it repeats one that was made before."""
-        problem = body.problem or self._repeated(body, sent_id)
+        problem = body.problem
+        if sent_id not in self._sent:
+            self._sent[sent_id] = [body]
+        elif problem is None and sent_id is not None:
+            problem = self._repeated(body, self._sent[sent_id])
         return ToolCall(self._new_id(sent_id), body.name, body.arguments, problem, sent_id)
 
     def _new_id(self, sent: str | None) -> str:
@@ -144,22 +148,23 @@ class CallMaker:
         self._taken.add(new)
         return new
 
-    def _repeated(self, body: CallBody, sent_id: str | None) -> str | None:
+    def _repeated(self, body: CallBody, before: list[CallBody]) -> str | None:
         """Why a call isn't run that was sent before: with one id, name and arguments."""
-        if sent_id is None:
-            return None
-        try:
-            key = (sent_id, body.name, repr(body.arguments))
-        except RecursionError:
-            return None
-        if key not in self._seen:
-            self._seen.add(key)
+        if not any(_are_alike(body, other) for other in before):
+            before.append(body)
             return None
         what = (
             "not run: this very call, with the same id and arguments, came before in the same "
             "reply, and its answer is there"
         )
         return with_advice(what, "ask for it again in the next reply if you want it twice")
+
+
+def _are_alike(one: CallBody, other: CallBody) -> bool:
+    try:  # as text: 1 and true are equal to Python, and not to a tool
+        return one.name == other.name and repr(one.arguments) == repr(other.arguments)
+    except RecursionError:
+        return False
 
 
 def cut_by(key: str, reason: Any) -> str | None:
