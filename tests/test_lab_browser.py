@@ -346,5 +346,7 @@ def drag(page):
         page.wait_for_timeout(16)
     page.mouse.up()
     page.wait_for_timeout(1000)
+    workers = page.locator(".widget-readout").first.text_content()
+    wait_for_words(page, f"on {workers} worker")  # the last picture is that of the last value
     painted, moved, blank = page.evaluate("() => [window.painted, window.moved, window.blank]")
     return painted[-1] - moved[-1], len(painted), blank
