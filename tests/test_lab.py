@@ -939,6 +939,7 @@ def test_whatever_a_real_model_does_is_borne_and_said(real, script, told):
     assert told in " ".join(run.remarks)
     assert html.escape(told) in lab.status.value
     assert len(run.turns[0]) + len(run.turns[1]) == len(provider.requests)
+    assert len(run.turns[0]) <= 4 + 8 and len(run.turns[1]) <= 2 + 8  # then it is not asked again
     assert lab.turn_bars.value and lab.numbers.value and repr(lab)
 
 
