@@ -1,4 +1,4 @@
-"""The machine behind ``execute``: only execute, stream, aio and the executors enter here."""
+"""The machine behind ``execute``: only execute, stream, aio, mcp and the executors enter here."""
 
 from .state import given_up
 

@@ -94,12 +94,13 @@ class ToolLoop:
         import asyncio
 
         try:
-            loop = self._running()
+            loop = self.running()
         except RuntimeError:  # a subinterpreter has no daemon threads
             return asyncio.run(_finish(awaitable))
         return wait_on(loop, awaitable, waiter)
 
-    def _running(self) -> "asyncio.AbstractEventLoop":
+    def running(self) -> "asyncio.AbstractEventLoop":
+        """The loop, started if it wasn't."""
         import asyncio
 
         with self._lock:
@@ -134,6 +135,12 @@ async def read_all(items: AsyncIterator[Any]) -> list[Any]:
 
 
 TOOL_LOOP = ToolLoop()
+
+
+def tool_loop() -> "asyncio.AbstractEventLoop":
+    """The process's own loop, running: for what has to live where async tools are run."""
+    return TOOL_LOOP.running()
+
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=TOOL_LOOP.__init__)

@@ -13,6 +13,18 @@ _ABANDONED = (
 _CANCELLED = "cancelled: it may have taken effect before; check that before you repeat it"
 
 
+class AdvisedError(Exception):
+    """A failure whose class knows better than we what to do about it, and says so to the model.
+
+    >>> AdvisedError("the printer is out of paper", "ask for it again later").advice
+    'ask for it again later'
+    """
+
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
 def readable(error: str, most: int = LONGEST_ERROR) -> str:
     """An error's text for the model: secrets masked, not too long, and fit for UTF-8."""
     return shorten(without_surrogates(mask(error, secrets())), most)
@@ -31,6 +43,8 @@ def failed(error: BaseException, attempts: int, idempotent: bool) -> str:
 def _advice(error: BaseException, attempts: int, idempotent: bool) -> str:
     if attempts > 1:
         return f"all {attempts} attempts failed: go on without it, or ask again later"
+    if isinstance(error, AdvisedError):
+        return error.advice
     if not idempotent:
         return "not tried again, since it may have taken effect: check that before you repeat it"
     if type(error).__module__ == "sqlite3" and "same thread" in str(error):
