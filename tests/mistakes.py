@@ -18,12 +18,14 @@ import ptc
 import ptc.check
 import ptc.execute
 import ptc.machine.batch
+import ptc.machine.preparing
 import ptc.machine.reasons
 import ptc.retry
 import ptc.wire
-from ptc.machine.batch import Batch, OwnThreads, Worker
+from ptc.machine.batch import Batch
 from ptc.machine.deadlines import Deadlines
 from ptc.machine.ledger import Ledger
+from ptc.machine.runners import OwnThreads, Worker
 from ptc.wire.incoming import IncomingReply
 
 MISTAKES: dict[str, Callable[[], None]] = {}
@@ -167,7 +169,7 @@ def parallel_is_sequential():
 
 @mistake("test_execute.py::test_each_call_runs_in_its_own_copy_of_the_callers_context")
 def the_callers_context_is_lost():
-    ptc.machine.batch.copy_context = Context
+    ptc.machine.preparing.copy_context = Context
 
 
 @mistake("test_stream.py::test_a_call_starts_while_the_model_still_speaks")

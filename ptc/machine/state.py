@@ -129,7 +129,9 @@ class CallState:
     def run(self) -> ToolResult:
         """The call's answer, after as many attempts as it may have. Never raises by itself."""
         context, self.context = self.context, None  # which holds this state: no circle is left
-        return (context or copy_context()).run(self._run)
+        if context is None:
+            context = copy_context()
+        return context.run(self._run)
 
     def fail(self, error: str) -> ToolResult:
         """The answer that says why there is no output."""
