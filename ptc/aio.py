@@ -103,7 +103,7 @@ async def execute_stream(
     batch = await _new_batch([], registry, workers, retry, timeout, executor, "as asked")
     batch.expecting = True
     reader, chunks = Reader(batch), _Chunks()
-    THREADS.submit(lambda: read_all(chunks, reader))
+    THREADS.submit(lambda: read_all(chunks, reader), reader.end)
     reading = asyncio.create_task(_pass_on(stream, chunks))
     try:
         await _run(batch, on_result, progress)

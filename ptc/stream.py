@@ -67,14 +67,14 @@ def execute_stream(
     batch = new_batch([], registry, workers, retry, timeout, executor)
     batch.expecting = True
     reader = Reader(batch)
-    THREADS.submit(lambda: read_all(stream, reader))
+    THREADS.submit(lambda: read_all(stream, reader), reader.end)
     try:
         run_batch(batch, on_result, progress)
     finally:
         reader.close()
         hang_up = getattr(stream, "close", None)
         if reader.incoming.cut and hang_up:
-            THREADS.submit(hang_up)  # it may wait for the very read that stalls
+            THREADS.submit(hang_up, reader.end)  # it may wait for the very read that stalls
     return reader.reply()
 
 
@@ -86,7 +86,7 @@ def read_all(stream: Iterable[Any], reader: "Reader") -> None:
                 return
         reader.end()
     except BaseException as error:
-        reader.end(explain(error))
+        reader.end(error)
 
 
 class Reader:
@@ -110,13 +110,13 @@ class Reader:
                 self._start(self.incoming.take(chunk))
             return self._seconds is None
 
-    def end(self, broken: str | None = None) -> None:
+    def end(self, broken: BaseException | None = None) -> None:
         """Start the rest, for nothing more comes; ``broken`` says why, if that is too early."""
         with self._lock:
             if self._seconds is None:
                 self._seconds = perf_counter() - self._batch.began
                 try:
-                    self._start(self.incoming.end(broken))
+                    self._start(self.incoming.end(explain(broken) if broken else None))
                 finally:
                     self._batch.end()
 

@@ -45,6 +45,7 @@ from ptc import (
 )
 from ptc.executors import at_least_once
 from ptc.machine import state
+from ptc.machine.keeper import KEEPER
 from ptc.machine.state import Moment
 from ptc.machine.threads import MOST_IDLE, Threads
 from ptc.timeline import most_at_once, spans
@@ -638,13 +639,14 @@ def test_a_thousand_batches_leak_nothing(registry, where, request):
 
 @pytest.fixture
 def threads():
+    KEEPER.ensure_alive()
     return Threads()
 
 
 def done_on(threads, job):
     """What the job gives, run on one of these threads."""
     future = Future()
-    threads.start(lambda: future.set_result(job()))
+    threads.start(lambda: future.set_result(job()), future.set_exception)
     return future.result(PATIENCE)
 
 
@@ -664,7 +666,7 @@ def test_an_idle_thread_ends_after_a_while(threads, monkeypatch):
 def test_idle_threads_are_capped(threads):
     release, ended = threading.Event(), threading.Semaphore(0)
     for _ in range(MOST_IDLE + 20):
-        threads.start(lambda: (release.wait(PATIENCE), ended.release()))
+        threads.start(lambda: (release.wait(PATIENCE), ended.release()), pytest.fail)
     release.set()
     assert all(ended.acquire(timeout=PATIENCE) for _ in range(MOST_IDLE + 20))
     assert settled(lambda: threads.idle == MOST_IDLE)

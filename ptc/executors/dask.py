@@ -72,7 +72,7 @@ class DaskRunner(PoolRunner):
     def flush(self) -> None:
         unwanted, self._unwanted = self._unwanted, []
         if unwanted and not self._is_closed:
-            THREADS.start(lambda: self.client.cancel(unwanted))
+            THREADS.submit(lambda: self.client.cancel(unwanted), lambda error: None)
 
     def _next_arrivals(self) -> list[Arrival]:
         arrived = super()._next_arrivals()

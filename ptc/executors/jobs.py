@@ -13,6 +13,7 @@ from typing import Any
 
 from ..calls import ToolCall, ToolResult
 from ..machine import reasons
+from ..machine.keeper import KEEPER
 from ..machine.state import CallState, Moment
 from ..machine.threads import THREADS
 from ..registry import Tool
@@ -110,7 +111,8 @@ def _start(run: Callable[[], ToolResult]) -> "Future[ToolResult]":
     if _interpreter():
         threading.Thread(target=work).start()  # only the main one may have daemon threads
     else:
-        THREADS.start(work)
+        THREADS.start(work, future.set_exception)
+        KEEPER.ensure_alive()
     return future
 
 

@@ -45,6 +45,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from ..calls import ToolResult
+from ..machine import reasons
 from ..machine.batch import Batch
 from ..machine.keeper import KEEPER
 from ..machine.runners import Worker
@@ -90,7 +91,11 @@ class PoolRunner:
     # What the batch asks for.
 
     def begin(self) -> None:
-        THREADS.start(self._clerk)
+        THREADS.start_in_time(self._clerk, self._leave_all)
+
+    def _leave_all(self, error: RuntimeError) -> None:
+        """There is no thread for the clerk."""
+        self.batch.give_up_all(reasons.no_threads())
 
     def refuse(self, tool: Tool) -> str | None:
         return None
@@ -166,7 +171,7 @@ class PoolRunner:
         except BrokenExecutor as error:
             return failed(error)
         except Exception as error:
-            if not self._used:  # wrong use, and not bad luck in the middle of a batch
+            if not self._used and "new thread" not in str(error):  # wrong use, and not bad luck
                 self.batch.fail(error)
             return failed(error)
         self._used = True

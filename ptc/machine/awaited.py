@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 from ..calls import ToolResult
 from ..registry import Tool
+from . import reasons
 from .batch import Batch
-from .keeper import KEEPER
+from .keeper import KEEPER, run_safely
 from .loops import note_task
 from .runners import Worker
 from .state import CallState
@@ -119,18 +120,22 @@ class LoopRunner:
         if state.on_loop:
             self._to_start.put((worker, state))
             return
-        try:
-            THREADS.start(partial(self._run_plain, worker, state))
-        except RuntimeError as error:
-            self.batch.bury(worker, error)
+        job, leave = partial(self._run_plain, worker, state), partial(self._leave, worker, state)
+        THREADS.start(job, lambda _: THREADS.start_in_time(job, leave))
+
+    def _leave(self, worker: Worker, state: CallState, error: RuntimeError) -> None:
+        """There is no thread for it."""
+        if self.batch.settle(worker, state.fail(reasons.no_threads())):
+            self._go_on(worker)
 
     def _take_in(self) -> None:
         while self._ended:
             ended = self._ended.popleft()
+            job = partial(self._settle, ended)
             if _is_small(ended.task):
-                self._settle(ended)
+                run_safely(job)
             else:
-                THREADS.start(partial(self._settle, ended))
+                THREADS.start(job, lambda _, job=job: run_safely(job))
 
     def _settle(self, ended: _Ended) -> None:
         result = ended.state.answer_from(ended.task)
@@ -197,10 +202,22 @@ async def off_loop(job: Callable[[], Any]) -> Any:
             outcome = (future.set_result, context.run(job))
         except BaseException as error:
             outcome = (future.set_exception, error)
-        loop.call_soon_threadsafe(tell, *outcome)
+        post(partial(tell, *outcome))
 
-    THREADS.submit(work)
-    return await future
+    def post(callback: Callable[[], object]) -> None:
+        try:
+            loop.call_soon_threadsafe(callback)
+        except RuntimeError:  # the loop is closed, and nobody waits on it
+            pass
+
+    def work_there(error: RuntimeError) -> None:
+        post(work)  # where there is no thread, the loop has to wait
+
+    THREADS.submit(work, work_there)
+    while not future.done():
+        await asyncio.wait([future], timeout=_LONGEST_SLEEP)
+        KEEPER.ensure_alive()
+    return future.result()
 
 
 async def run(batch: Batch, on_result: Listener | None = None) -> list[ToolResult]:
@@ -224,6 +241,7 @@ async def run(batch: Batch, on_result: Listener | None = None) -> list[ToolResul
             heard = news.take()
             if not heard:
                 KEEPER.jobs.put(batch.look_after_workers)
+                KEEPER.ensure_alive()
             for state in heard if batch.open else [*heard, *batch.untold()]:
                 result = None if state is None else batch.news_of(state)
                 if result is not None and on_result is not None:

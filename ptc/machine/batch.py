@@ -8,12 +8,13 @@ What must hold, and how it is kept:
 
 - *Every call gets one answer.* ``CallState.result`` is written once, under the lock, by whoever
   comes first: its worker, or the keeper who gives it up.
-- *Nothing starts after the batch is over.* ``over`` is looked at under the lock whenever a call is
-  taken, and the batch returns only when each call has its answer.
+- *Nothing starts after the batch is over.* ``over`` and the clock are looked at under the lock
+  whenever a call is taken, and the batch returns only when each call has its answer.
 - *An interrupt leaves nothing half done.* The caller's thread changes nothing here but ``over``,
   and hands everything else to the keeper.
 - *A worker that dies takes nothing with it.* Which call it had, and on which lane, stands in its
-  ``Worker``; and every half second the keeper looks whether anybody is left at work.
+  ``Worker`` until the call has given back what it holds. What the worker was about to do is done by
+  the keeper, and may be done twice; every half second it looks whether anybody is left at work.
 """
 
 import heapq
@@ -41,9 +42,9 @@ from .preparing import check_use, expected_seconds, prepare
 from .queues import InOrder, LongestChainFirst, Order, ReadyCalls
 from .runners import Runner, Worker
 from .state import CallState, Moment
+from .threads import PATIENCE
 
 _PATIENCE = 10.0  # seconds for what abandoned calls hold, where no timeout says how long
-_PATIENCE_FOR_THREADS = 5.0  # seconds until we believe that the system gives no more
 
 
 class Batch:
@@ -190,10 +191,7 @@ class Batch:
                     self.news.put(state)
         if now >= self.timeout:
             self._end_late()
-        try:
-            self.runner.begin()
-        except RuntimeError as error:  # no thread for it
-            self.fail(error)
+        self.runner.begin()
         with self.lock:
             self._start_workers()
             self._wake_if_done()
@@ -232,14 +230,36 @@ class Batch:
         with self.lock:
             if not self.open or self.over:
                 return
-            for worker in [w for w in self.at_work if not w.thread.is_alive()]:
-                self._lose(worker, RuntimeError("its thread ended"))
+            dead = [worker for worker in self.at_work if not worker.thread.is_alive()]
+        for worker in dead:
+            self._bury(worker, RuntimeError("its thread ended"))
+        with self.lock:
             if not self.at_work:
+                self.starting = 0
+                self.free_lanes = list(range(1, self.lanes + 1))
                 self._collect_the_lost()
                 self._start_workers()
                 self._wake_if_done()
         if self._has_waited_for_threads():
             self._end(lambda state, started: reasons.no_threads())
+
+    def _bury(self, worker: Worker, error: BaseException) -> None:
+        """What a worker was about to do when it died is done here, where nobody sets exceptions."""
+        state = worker.state
+        with self.lock:
+            self._lose(worker, error)
+            if self.open and not self.over:
+                self._collect_the_lost()
+                self._start_workers()
+        if state is not None and state.needs is not None:
+            self.let_go(state)
+
+    def miss_a_worker(self, error: RuntimeError) -> None:
+        """The system gives no more threads: those at work do the rest, if there are any."""
+        with self.lock:
+            self.starting = max(0, self.starting - 1)
+            if not self.at_work and self._threadless_since is None:
+                self._threadless_since = perf_counter()
 
     def _end_late(self) -> None:
         limit = f"the batch's timeout of {self.timeout:g} s"
@@ -259,7 +279,8 @@ class Batch:
         for state in states:
             self._give_up(state, reason)
         self.runner.flush()
-        self.open = 0  # whatever was counted
+        with self.lock:
+            self.open = 0  # whatever was counted
         self.ended = True
         self.news.put(None)
 
@@ -311,10 +332,11 @@ class Batch:
         return stuck
 
     def _collect_the_lost(self) -> None:
-        """Nobody is at work: a call that is nowhere was lost on its way, and all lanes are free."""
-        self.starting = 0
+        """A call that is nowhere was on its way, under the lock, when a worker died."""
         self.open = sum(state.result is None for state in self.states)
-        self.free_lanes = list(range(1, self.lanes + 1))
+        for state in self.gates.recount(self.states):
+            if state.result is None:
+                self.ready.add(state)
         if not len(self.ready):
             for state in self.states:
                 waits = state.waits or self.ledger.waits(state)
@@ -323,7 +345,7 @@ class Batch:
 
     def _has_waited_for_threads(self) -> bool:
         since = self._threadless_since
-        return since is not None and perf_counter() - since > _PATIENCE_FOR_THREADS
+        return since is not None and perf_counter() - since > PATIENCE
 
     # In the thread that reads a stream.
 
@@ -380,6 +402,7 @@ class Batch:
                 worker.begun = True
                 self.starting = max(0, self.starting - 1)
                 self.at_work.add(worker)
+                self._threadless_since = None
             state = self._next_ready(worker)
             if state is None:
                 self._free(worker)
@@ -395,9 +418,9 @@ class Batch:
             in_time = state.result is None
             if in_time:
                 self._answer(state, result)
-            worker.state = None
         if state.needs is not None:
             self.let_go(state)
+        worker.state = None  # not before: who dies here has yet to give back what the call holds
         return in_time
 
     def settle_abandoned(self, worker: Worker, result: ToolResult, running: "Future[Any]") -> bool:
@@ -408,7 +431,7 @@ class Batch:
             in_time = state.result is None
             if in_time:
                 self._answer(state, result)
-            worker.state = None
+        worker.state = None
         if state.needs is not None:
             state.given_up = True
             self._let_others_on(state)
@@ -435,12 +458,7 @@ class Batch:
         """The worker can't go on: answer the call that it has, and free its lane."""
         for _ in range(3):  # another exception may be set while we deal with the first
             try:
-                state = worker.state
-                with self.lock:
-                    self._lose(worker, error)
-                    self._start_workers()
-                if state is not None and state.needs is not None:
-                    self.let_go(state)
+                KEEPER.jobs.put(partial(self._bury, worker, error))
                 return
             except BaseException:
                 continue
@@ -448,7 +466,7 @@ class Batch:
     # In any thread, under the lock.
 
     def _next_ready(self, worker: Worker) -> CallState | None:
-        while len(self.ready) and not self.over and self.held_up is None:
+        while len(self.ready) and self.held_up is None and not self._is_over():
             if worker.lane is None and not self.free_lanes:
                 return None
             state = self.ready.pop()
@@ -458,6 +476,10 @@ class Batch:
                 self._begin_call(worker, state)
                 return state
         return None
+
+    def _is_over(self) -> bool:
+        """By the clock too: the keeper may be late, and nothing may start then."""
+        return self.over or perf_counter() - self.began >= self.timeout
 
     def _gets_its_needs(self, state: CallState) -> bool:
         if self.ledger.take(state):
@@ -493,14 +515,8 @@ class Batch:
             return
         most = min(len(self.ready), len(self.free_lanes), max(1, len(self.at_work)))
         while self.starting < most:
-            try:
-                self.runner.start_worker()
-            except RuntimeError:  # the system gives no more threads: those at work do the rest
-                if not self.at_work and self._threadless_since is None:
-                    self._threadless_since = perf_counter()
-                return
-            self._threadless_since = None
             self.starting += 1
+            self.runner.start_worker()
 
     def _free(self, worker: Worker | None) -> None:
         """The worker's lane is free for another; once, however often it is said."""

@@ -57,3 +57,20 @@ class Gates:
                 free += gate.behind
                 gate.behind = []
         return free
+
+    def recount(self, states: Sequence[CallState]) -> list[CallState]:
+        """Count again, since whoever counted last may have died over it; those that are free."""
+        free: list[CallState] = []
+        self._ends.clear()
+        for gate in self._gates.values():
+            gate.closed = 0
+            for index in gate.before:
+                if states[index].result is None:
+                    gate.closed += 1
+                    self._ends[index].append(gate)
+            if not gate.closed:
+                free += gate.behind
+                gate.behind = []
+        for waiting in free:
+            waiting.waits = False
+        return free

@@ -16,6 +16,8 @@ from queue import Empty, SimpleQueue
 from time import perf_counter
 from typing import NamedTuple
 
+_LONGEST_WAIT = 3600.0  # seconds; more than a year is more than some systems can wait for
+
 Job = Callable[[], object]
 
 
@@ -39,9 +41,17 @@ class Keeper:
         self._alive = False
 
     def ensure_alive(self) -> None:
-        """Start the thread if there is none. May be called from any thread, and be interrupted."""
-        if not self._alive:
+        """Start the thread if there is none. May be called from any thread, and be interrupted.
+
+        Where the system gives no thread, the jobs that are due are run here and now: that is not
+        safe from signals, and still better than a caller who waits for ever.
+        """
+        if self._alive:
+            return
+        try:
             threading.Thread(target=self._live, name="ptc-keeper", daemon=True).start()
+        except RuntimeError:
+            self._run_due()
 
     def do_at(self, moment: float, job: Job) -> None:
         """Run the job when ``perf_counter()`` has come to that moment."""
@@ -52,30 +62,45 @@ class Keeper:
         self._alive = True
         try:
             while True:
-                self._run(self._next_job())
+                run_safely(self._next_job())
         finally:
             self._alive = False
 
+    def _run_due(self) -> None:
+        while True:
+            try:
+                run_safely(self._appointment_due() or self.jobs.get_nowait())
+            except Empty:
+                return
+
     def _next_job(self) -> Job:
         while True:
+            due = self._appointment_due()
+            if due is not None:
+                return due
             left = None
             if self._appointments:
-                left = self._appointments[0].moment - perf_counter()
-                if left <= 0:
-                    return heapq.heappop(self._appointments).job
+                left = min(max(self._appointments[0].moment - perf_counter(), 0), _LONGEST_WAIT)
             try:
                 return self.jobs.get(timeout=left)
             except Empty:
                 continue
 
-    def _run(self, job: Job) -> None:
-        try:
-            job()
-        except BaseException:  # told as any thread's exception is, and the next job is not lost
-            kind, error, traceback = sys.exc_info()
-            here = threading.current_thread()
-            assert kind is not None
-            threading.excepthook(threading.ExceptHookArgs((kind, error, traceback, here)))
+    def _appointment_due(self) -> Job | None:
+        if self._appointments and self._appointments[0].moment <= perf_counter():
+            return heapq.heappop(self._appointments).job
+        return None
+
+
+def run_safely(job: Job) -> None:
+    """Run the job; what it raises is told as any thread's exception is, and the thread goes on."""
+    try:
+        job()
+    except BaseException:
+        kind, error, traceback = sys.exc_info()
+        here = threading.current_thread()
+        assert kind is not None
+        threading.excepthook(threading.ExceptHookArgs((kind, error, traceback, here)))
 
 
 KEEPER = Keeper()

@@ -14,7 +14,8 @@ What must hold, and how it is kept:
   three who would otherwise stand in the way for no use: a call that only abandoned ones block, a
   call whose batch has no lane free, and anybody who is overtaken by a call inside a call. The last
   one's caller holds something, and can't end before it.
-- *Giving back is safe to repeat*: what is held is a dict of calls, no counter that could be off.
+- *Giving back is safe to repeat*, also where it was cut short: what is held is a dict of calls, no
+  counter that could be off, and those in line are looked at each time.
 - *An abandoned call holds on* until its thread really ends: that it was given up doesn't make its
   tool safe for one more.
 
@@ -24,7 +25,7 @@ Locks: a batch's own lock first, then the ledger's. No batch is ever called with
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, MutableMapping
 from itertools import chain
 from typing import NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
@@ -136,8 +137,8 @@ class Ledger:
     def take(self, state: CallState) -> bool:
         """All that the call needs, at once; else False, and it stands in line."""
         with self._lock:
-            nested = state.parent is not None
-            if not self._blockers(state) and (nested or not self._is_behind_another(state)):
+            holds = state in self._holding  # from a take that was cut short
+            if holds or (not self._blockers(state) and self._has_its_turn(state)):
                 self._leave_line(state)
                 self._hold(state)
                 return True
@@ -147,10 +148,8 @@ class Ledger:
     def release(self, state: CallState) -> list[CallState]:
         """Give back what the call holds; who in line may try again now."""
         with self._lock:
-            if state not in self._holding:
-                return []
             needs = _needs(state)
-            del self._holding[state]
+            self._holding.pop(state, None)
             self._touched.remove(state, needs)
             if needs.limited is not None:
                 self._permits[needs.limited].pop(state, None)
@@ -210,7 +209,7 @@ class Ledger:
     def _blockers(self, state: CallState) -> list[CallState]:
         """The holders that keep the call from starting; what its own callers hold it shares."""
         needs = _needs(state)
-        mine = set(state.callers()) if state.parent is not None else ()
+        mine = _itself_and_callers(state)
         found = self._permit_holders(state)
         if needs.reads or needs.writes:
             found += [other for other in self._touched.meeting(needs) if other not in mine]
@@ -224,9 +223,12 @@ class Ledger:
         holders = self._permits[tool]
         if len(holders) < tool.max_concurrency:
             return []
-        mine = set(state.callers()) if state.parent is not None else ()
+        mine = _itself_and_callers(state)
         others = [other for other in holders if other not in mine]
         return others if len(others) >= tool.max_concurrency else []
+
+    def _has_its_turn(self, state: CallState) -> bool:
+        return state.parent is not None or not self._is_behind_another(state)
 
     def _is_behind_another(self, state: CallState) -> bool:
         needs, ticket = _needs(state), self._tickets.get(state, self._next_ticket)
@@ -307,6 +309,11 @@ class Ledger:
 def _needs(state: CallState) -> Needs:
     assert state.needs is not None
     return state.needs
+
+
+def _itself_and_callers(state: CallState) -> Collection[CallState]:
+    """Whose holdings are not in a call's way; its own, if it died in the middle of taking them."""
+    return (state,) if state.parent is None else {state, *state.callers()}
 
 
 def conflict(one: Needs, other: Needs) -> bool:

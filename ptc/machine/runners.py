@@ -24,7 +24,7 @@ class Runner(Protocol):
     """Set by the batch itself."""
 
     def begin(self) -> None:
-        """The batch begins. Called in the keeper's thread; may raise RuntimeError."""
+        """The batch begins. Called in the keeper's thread."""
         ...
 
     def refuse(self, tool: Tool) -> str | None:
@@ -32,7 +32,7 @@ class Runner(Protocol):
         ...
 
     def start_worker(self) -> None:
-        """Have somebody take calls of the batch. Called under its lock; may raise RuntimeError."""
+        """Have somebody take calls of the batch. Called under its lock."""
         ...
 
     def stop(self, state: CallState) -> bool:
@@ -78,7 +78,7 @@ class OwnThreads:
         return None
 
     def start_worker(self) -> None:
-        THREADS.start(self.batch.work)
+        THREADS.start(self.batch.work, self.batch.miss_a_worker)
 
     def stop(self, state: CallState) -> bool:
         return state.started is not None

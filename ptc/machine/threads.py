@@ -11,14 +11,18 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 
-from .keeper import KEEPER
+from .keeper import KEEPER, run_safely
 
 IDLE_SECONDS = 5.0  # how long a thread waits for its next job
 MOST_IDLE = 32  # a thread that would be one more ends at once
+PATIENCE = 5.0  # seconds until we believe that the system gives no more threads
+_PAUSE = 0.05
 _numbers = itertools.count(1)
 
 Job = Callable[[], object]
+Otherwise = Callable[[RuntimeError], object]
 
 
 class _Inbox:
@@ -28,6 +32,20 @@ class _Inbox:
         self.bell = threading.Lock()
         self.bell.acquire()
         self.job: Job | None = None
+        self.is_idle = False
+
+    def wait(self) -> bool:
+        """Has the bell rung? Where an exception comes up meanwhile, see for yourself."""
+        try:
+            return self.bell.acquire(timeout=IDLE_SECONDS)
+        except BaseException:  # set from outside, too late for the tool that it was meant for
+            return True
+
+    def take(self) -> Job:
+        """The job, which is to be run now."""
+        job, self.job = self.job, None
+        assert job is not None
+        return job
 
 
 class Threads:
@@ -40,61 +58,95 @@ class Threads:
     - *No job is lost when a thread stops waiting.* It leaves only if it could take its own inbox
       out of ``_idle``; if it couldn't, somebody has popped it, and a job is on its way.
     - *An exception that somebody sets in an idle thread, for a tool that is long over, does no
-      harm.* It comes up when the thread wakes, with the job already in the inbox, and is dropped.
+      harm.* It comes up when the thread wakes, or on its way to sleep, and is dropped; the job that
+      it was woken for stays in the inbox until it begins.
     """
 
     def __init__(self) -> None:
         self._idle: deque[_Inbox] = deque()
 
-    def start(self, job: Job) -> None:
+    def start(self, job: Job, otherwise: Otherwise) -> None:
         """Run the job soon. Call it where no signal arrives: in the keeper, or in one of these.
 
-        Raises:
-            RuntimeError: the system gives no more threads.
+        Where it takes a new thread and the system gives none, the keeper calls ``otherwise`` with
+        the error.
         """
         try:
             inbox = self._idle.pop()  # whoever fell idle last is the warmest
         except IndexError:
-            name = f"ptc-{next(_numbers)}"
-            threading.Thread(target=self._live, args=(job,), name=name, daemon=True).start()
+            KEEPER.jobs.put(partial(self._start_new, job, otherwise))
         else:
             inbox.job = job
             inbox.bell.release()
 
-    def submit(self, job: Job) -> None:
-        """Run the job soon. From any thread, one that a signal may interrupt included."""
-        KEEPER.jobs.put(partial(self.start, job))
+    def _start_new(self, job: Job, otherwise: Otherwise) -> None:
+        """In the keeper: an exception for a thread that starts another may hit the newborn one."""
+        inbox = _Inbox()
+        inbox.job = job  # and not an argument, which the thread would keep alive
+        name = f"ptc-{next(_numbers)}"
+        try:
+            threading.Thread(target=self._live, args=(inbox,), name=name, daemon=True).start()
+        except RuntimeError as error:
+            otherwise(error)
+
+    def submit(self, job: Job, otherwise: Otherwise) -> None:
+        """:meth:`start_in_time`, from any thread, one that a signal may interrupt included."""
+        KEEPER.jobs.put(partial(self.start_in_time, job, otherwise))
         KEEPER.ensure_alive()
+
+    def start_in_time(self, job: Job, otherwise: Otherwise, until: float | None = None) -> None:
+        """Run the job as soon as there is a thread. Call it in the keeper.
+
+        The thread is a new one if possible: where no tool ever ran, nobody sets an exception, and
+        this job may be one that nobody misses when it is lost. Where the system gives no thread for
+        some seconds, the keeper calls ``otherwise`` with the error.
+        """
+        now = perf_counter()
+        until = now + PATIENCE if until is None else until
+        try:
+            threading.Thread(target=job, name=f"ptc-{next(_numbers)}", daemon=True).start()
+        except RuntimeError as error:
+            if now < until:
+                again = partial(self.start_in_time, job, otherwise, until)
+                KEEPER.do_at(now + _PAUSE, again)
+            else:
+                otherwise(error)
 
     @property
     def idle(self) -> int:
         """How many threads wait for a job."""
         return len(self._idle)
 
-    def _live(self, job: Job | None) -> None:
-        inbox = _Inbox()
-        while job is not None:
-            job()
-            job = None  # an idle thread must keep nothing alive
-            job = self._next_job(inbox)
-
-    def _next_job(self, inbox: _Inbox) -> Job | None:
-        if len(self._idle) >= MOST_IDLE:
-            return None
-        self._idle.append(inbox)
+    def _live(self, inbox: _Inbox) -> None:
         while True:
             try:
-                inbox.bell.acquire(timeout=IDLE_SECONDS)
-            except BaseException:  # set from outside, too late for the tool that it was meant for
-                pass
-            job, inbox.job = inbox.job, None
-            if job is not None:
-                return job
-            try:
-                self._idle.remove(inbox)
-            except ValueError:
-                continue  # somebody has just popped it, and a job is on its way
-            return None
+                self._serve(inbox)
+                return
+            except BaseException:  # as in `wait`, but on the way from one thing to the next
+                continue
+
+    def _serve(self, inbox: _Inbox) -> None:
+        """Run what comes, until nothing has come for a while."""
+        while True:
+            if inbox.job is not None:
+                inbox.is_idle = False
+                run_safely(inbox.take())
+            elif inbox.is_idle:
+                if not inbox.wait() and self._leave(inbox):
+                    return
+            elif len(self._idle) >= MOST_IDLE:
+                return
+            else:
+                inbox.is_idle = True
+                self._idle.append(inbox)
+
+    def _leave(self, inbox: _Inbox) -> bool:
+        try:
+            self._idle.remove(inbox)
+        except ValueError:
+            return False  # somebody has just popped it, and a job is on its way
+        inbox.is_idle = False
+        return True
 
 
 THREADS = Threads()

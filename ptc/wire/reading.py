@@ -2,6 +2,7 @@
 
 import json
 import string
+from collections import defaultdict
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any, NamedTuple
@@ -130,15 +131,16 @@ class CallMaker:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
-        self._sent: dict[str | None, list[CallBody]] = {}  # by the id as it was sent
+        self._first: dict[str | None, CallBody] = {}  # by the id as it was sent
+        self._seen: defaultdict[str, set[str]] = defaultdict(set)  # of ids that came again
 
     def make(self, body: CallBody, sent_id: str | None) -> ToolCall:
         """The call, with a ``problem`` where it repeats one that was made before."""
         problem = body.problem
-        if sent_id not in self._sent:
-            self._sent[sent_id] = [body]
+        if sent_id not in self._first:
+            self._first[sent_id] = body
         elif problem is None and sent_id is not None:
-            problem = self._repeated(body, self._sent[sent_id])
+            problem = self._repeated(body, sent_id)
         return ToolCall(self._new_id(sent_id), body.name, body.arguments, problem, sent_id)
 
     def _new_id(self, sent: str | None) -> str:
@@ -148,10 +150,13 @@ class CallMaker:
         self._taken.add(new)
         return new
 
-    def _repeated(self, body: CallBody, before: list[CallBody]) -> str | None:
+    def _repeated(self, body: CallBody, sent_id: str) -> str | None:
         """Why a call isn't run that was sent before: with one id, name and arguments."""
-        if not any(_are_alike(body, other) for other in before):
-            before.append(body)
+        seen, text = self._seen[sent_id], _as_text(body)
+        if not seen:
+            seen.add(_as_text(self._first[sent_id]))
+        if not text or text not in seen:
+            seen.add(text)
             return None
         what = (
             "not run: this very call, with the same id and arguments, came before in the same "
@@ -160,11 +165,12 @@ class CallMaker:
         return with_advice(what, "ask for it again in the next reply if you want it twice")
 
 
-def _are_alike(one: CallBody, other: CallBody) -> bool:
+def _as_text(body: CallBody) -> str:
+    """Equal for equal calls; "" for one that is nested too deeply to say."""
     try:  # as text: 1 and true are equal to Python, and not to a tool
-        return one.name == other.name and repr(one.arguments) == repr(other.arguments)
+        return repr((body.name, body.arguments))
     except RecursionError:
-        return False
+        return ""
 
 
 def cut_by(key: str, reason: Any) -> str | None:
