@@ -1,6 +1,7 @@
 """How much each way to run the calls of one reply costs, and how near it comes to the lower bound.
 
     python tests/benchmark.py [rounds]
+    python tests/benchmark.py [rounds] meet     only the calls that touch the same files
 
 Rounds are interleaved: in each, every candidate does the same work, so that a slow moment of the
 machine hits all of them. Medians; ratios are to the new bare ``ThreadPoolExecutor`` of the same
@@ -10,16 +11,26 @@ Frameworks take part where they are installed; nothing requires them.
 
 import asyncio
 import json
+import random
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.metadata import version
 from importlib.util import find_spec
 from time import perf_counter
+from typing import NamedTuple
 
-from ptc import ToolRegistry, execute_parallel, extract_parallel_calls, format_parallel_results
+from ptc import (
+    ToolCall,
+    ToolRegistry,
+    execute_parallel,
+    execute_sequential,
+    extract_parallel_calls,
+    format_parallel_results,
+)
+from ptc.conflicts import predecessors
 from ptc.timeline import lower_bound
 from ptc.wire import assistant_message
 
@@ -281,6 +292,151 @@ def eight_hung(rounds: int) -> float:
     )
 
 
+# --- calls that meet -------------------------------------------------------------------------
+
+
+def touch(file: str, seconds: float) -> None:
+    """Read a file, or write it, for so long."""
+    time.sleep(seconds)
+
+
+def expected(file: str, seconds: float) -> float:
+    return seconds
+
+
+def touching(reads: str | None, writes: str | None) -> ToolRegistry:
+    """A registry with the tools edit and view, which declare this."""
+    tools = ToolRegistry()
+    tools.register(touch, name="edit", expected_seconds=expected, writes=writes)
+    tools.register(touch, name="view", expected_seconds=expected, reads=reads)
+    return tools
+
+
+DECLARED = touching(reads="{file}", writes="{file}")
+UNDECLARED = touching(reads=None, writes=None)
+
+
+def drawn_calls(seed: int, calls: int, files: int, ms: tuple[int, int]) -> list[ToolCall]:
+    """Edits and views of files, half of each on average, that take between so many ms."""
+    choose = random.Random(seed)
+    return [
+        ToolCall(
+            f"call_{n}",
+            choose.choice(["edit", "view"]),
+            {"file": f"file {choose.randrange(files)}", "seconds": choose.randint(*ms) / 1000},
+        )
+        for n in range(calls)
+    ]
+
+
+def bound_of(calls: Sequence[ToolCall], workers: int) -> float:
+    seconds = [call.arguments["seconds"] for call in calls]
+    return lower_bound(seconds, workers, predecessors=predecessors(calls, DECLARED))
+
+
+def segments_of(calls: Sequence[ToolCall]) -> list[list[ToolCall]]:
+    """The batch cut before each call that conflicts with one of the segment so far."""
+    segments: list[list[ToolCall]] = [[]]
+    for call in calls:
+        if predecessors([*segments[-1], call], DECLARED)[-1]:
+            segments.append([])
+        segments[-1].append(call)
+    return segments
+
+
+def in_sequence(calls: Sequence[ToolCall], workers: int) -> Callable[[], object]:
+    return lambda: execute_sequential(calls, UNDECLARED)
+
+
+def in_segments(calls: Sequence[ToolCall], workers: int) -> Callable[[], object]:
+    segments = segments_of(calls)
+    return lambda: [execute_parallel(segment, UNDECLARED, workers) for segment in segments]
+
+
+def as_declared(calls: Sequence[ToolCall], workers: int) -> Callable[[], object]:
+    return lambda: execute_parallel(calls, DECLARED, workers)
+
+
+WAYS = {
+    "all in sequence": in_sequence,
+    "ordered segments": in_segments,
+    "ptc, `reads=` and `writes=`": as_declared,
+}
+
+
+def seconds_for(run: Callable[[], object]) -> float:
+    begin = perf_counter()
+    run()
+    return perf_counter() - begin
+
+
+def sixteen_on_six(rounds: int, workers: int = 8) -> dict[str, dict[str, float]]:
+    """Medians over batches of 16 calls on 6 files; each batch is run in all ways."""
+    columns: dict[str, dict[str, list[float]]] = {
+        name: {way: [] for way in WAYS} for name in ("makespan ÷ bound", "÷ ptc")
+    }
+    for seed in range(rounds):
+        calls = drawn_calls(seed, 16, 6, (10, 60))
+        bound = bound_of(calls, workers)
+        took = {way: seconds_for(prepare(calls, workers)) for way, prepare in WAYS.items()}
+        for way, seconds in took.items():
+            columns["makespan ÷ bound"][way].append(seconds / bound)
+            columns["÷ ptc"][way].append(seconds / took["ptc, `reads=` and `writes=`"])
+    return {
+        name: {way: statistics.median(each) for way, each in column.items()}
+        for name, column in columns.items()
+    }
+
+
+def over_the_bound(batches: int = 40, workers: int = 4) -> list[float]:
+    """Makespan over the bound of batches of 4 to 12 calls of about 20 ms, sorted."""
+    ratios = []
+    for seed in range(batches):
+        calls = drawn_calls(seed, 4 + seed % 9, 4, (10, 30))
+        took = seconds_for(as_declared(calls, workers))
+        ratios.append(took / bound_of(calls, workers))
+    return sorted(ratios)
+
+
+class Many(NamedTuple):
+    """Seconds for the graph of a batch, and for running it."""
+
+    graph: float
+    batch: float
+
+
+def ten_thousand_on_500() -> Many:
+    calls = drawn_calls(0, 10_000, 500, (0, 0))
+    graph = seconds_for(lambda: predecessors(calls, DECLARED))
+    return Many(graph, seconds_for(as_declared(calls, 8)))
+
+
+def cost_of_declaring(rounds: int) -> dict[str, float]:
+    """µs a call, of 100 that do nothing, on 8 workers, where they declare nothing and something."""
+    calls = [ToolCall(f"call_{n}", "nothing", {"x": n}) for n in range(100)]
+    tools = {"declares nothing": ToolRegistry(), "reads one thing": ToolRegistry()}
+    tools["declares nothing"].register(nothing)
+    tools["reads one thing"].register(nothing, reads="number:{x}")
+    times: dict[str, list[float]] = {name: [] for name in tools}
+    for _ in range(rounds):
+        for name, declared in tools.items():
+            times[name].append(seconds_for(lambda d=declared: execute_parallel(calls, d, 8)))
+    return {name: statistics.median(each) * 1e4 for name, each in times.items()}
+
+
+def print_calls_that_meet(rounds: int) -> None:
+    print("", table("16 calls on 6 files, 8 workers", sixteen_on_six(rounds)), sep="\n")
+    ratios = over_the_bound()
+    print(
+        f"\n40 batches of 4 to 12 calls of about 20 ms, 4 workers: makespan ÷ bound "
+        f"{statistics.median(ratios):.3f} (median), {ratios[35]:.3f} (nine of ten)"
+    )
+    many = ten_thousand_on_500()
+    print(f"10,000 calls on 500 files: graph {many.graph:.2f} s, batch {many.batch:.2f} s")
+    for name, cost in cost_of_declaring(5 * rounds).items():
+        print(f"100 calls that do nothing, 8 workers, {name}: {cost:.1f} µs a call")
+
+
 def table(title: str, columns: dict[str, dict[str, float]]) -> str:
     lines = ["| " + " | ".join([title, *columns]) + " |", "|---" * (len(columns) + 1) + "|"]
     for name in next(iter(columns.values())):
@@ -318,7 +474,13 @@ def main(rounds: int) -> None:
     columns["first result, ms"] = {who: value * 1e3 for who, value in took.items()}
     print(table("", columns), NOTES, table("100 calls that do nothing", detail), sep="\n")
     print(f"8 hung calls, 100 ms each, ptc: {eight_hung(5) * 1e3:.0f} ms")
+    print_calls_that_meet(rounds)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+    words = sys.argv[1:]
+    count = int(next((word for word in words if word.isdecimal()), 20))
+    if "meet" in words:
+        print_calls_that_meet(count)
+    else:
+        main(count)
