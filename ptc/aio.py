@@ -20,6 +20,7 @@ from .calls import ToolCall, ToolResult
 from .execute import check_workers, new_batch
 from .loop import Answer, Conversation, Turn, whole_turn
 from .machine.awaited import Listener, LoopRunner, off_loop, run
+from .machine.bars import bar_of
 from .machine.batch import Batch
 from .machine.queues import Order
 from .machine.threads import THREADS
@@ -239,9 +240,7 @@ async def _new_batch(
 async def _run(batch: Batch, on_result: Listener | None, progress: bool) -> list[ToolResult]:
     if not progress:
         return await run(batch, on_result)
-    from tqdm.auto import tqdm
-
-    with tqdm(total=len(batch.states), unit="call") as bar:
+    with bar_of(len(batch.states)) as bar:
 
         def show(result: ToolResult) -> object:
             bar.update()

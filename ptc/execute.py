@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 
 from .calls import ToolCall, ToolResult
+from .machine.bars import bar_of
 from .machine.batch import Batch
 from .machine.queues import Order
 from .machine.runners import OwnThreads, Runner
@@ -105,9 +106,7 @@ def run_batch(
     """The batch's results; ``on_result`` hears of each, and a bar shows them."""
     if not progress:
         return run(batch, on_result)
-    from tqdm.auto import tqdm
-
-    with tqdm(total=len(batch.states), unit="call") as bar:
+    with bar_of(len(batch.states)) as bar:
 
         def show(result: ToolResult) -> None:
             bar.update()

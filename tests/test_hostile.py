@@ -4,15 +4,21 @@ import asyncio
 import ctypes
 import heapq
 import json
+import math
 import os
 import queue
 import random
+import signal
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
+from travellers import die, echo
 
 from ptc import ToolCall, ToolRegistry, aio, execute_parallel, execute_sequential
 from ptc.machine.batch import Batch
@@ -268,3 +274,400 @@ def test_a_clerk_without_a_thread_answers_all(registry, monkeypatch, execute):
         results = within(PATIENCE, execute, calls_of("one", 3), registry, executor=pool)
         monkeypatch.setattr(threading.Thread, "start", _START)
     assert ["no more threads" in result.error for result in results] == [True] * 3
+
+
+# --- interrupts at any moment
+
+INTERRUPTED = """
+import faulthandler, gc, json, random, signal, sys, threading, time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from travellers import die, echo
+from ptc import ToolCall, ToolRegistry, answer, connect, execute_parallel, execute_sequential
+from ptc.machine.ledger import ledger_of
+from ptc.stream import execute_stream
+
+kind, seconds, longest, again = sys.argv[1], *map(float, sys.argv[2:])
+registry, chance, seen = ToolRegistry(), random.Random(1), Counter()
+needs = {"permits": {"max_concurrency": 2}, "writes": {"writes": "inbox"}}.get(kind, {})
+registry.register(lambda: 1, name="nothing", **needs)
+registry.register(lambda: "Rain", name="get_weather")
+
+async def later():
+    return 1
+
+registry.register(later)
+name = "later" if kind == "async" else "nothing"
+calls = [ToolCall(str(n), name) for n in range(5)]
+pool = ThreadPoolExecutor(2)
+
+def chunks():
+    for n, call in enumerate(calls):
+        function = {"name": call.name, "arguments": "{}"}
+        entry = {"index": n, "id": call.id, "function": function}
+        yield {"choices": [{"index": 0, "delta": {"tool_calls": [entry]}}]}
+    yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+
+def one(client=None):
+    if kind == "on_result":
+        return execute_parallel(calls, registry, on_result=lambda result: len(result.content))
+    if kind == "progress":
+        return execute_parallel(calls, registry, progress=True)
+    if kind == "executor":
+        return execute_parallel(calls, registry, executor=pool)
+    if kind == "stream":
+        return execute_stream(chunks(), registry).results
+    if kind == "sequential":
+        return execute_sequential(calls, registry)
+    if kind == "answer":
+        talk = [{"role": "user", "content": "What is the time in Paris, and in Lima?"}]
+        with connect()[0] as client:
+            answer(talk, registry, client)
+        return [1] * 5
+    return execute_parallel(calls, registry)
+
+faulthandler.dump_traceback_later(seconds + 20, exit=True)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+one()
+before, until = threading.active_count(), time.monotonic() + seconds
+while time.monotonic() < until:
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, longest), again)
+            one()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        seen["interrupts"] += 1
+    except BaseException as error:
+        seen[repr(error)[:200]] += 1
+    try:  # one that came while the timer was being stopped
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        pass
+
+def works(done):
+    return len(done) == 5 and (kind == "answer" or all(each.success for each in done))
+
+kept = []
+elsewhere = threading.Thread(target=lambda: kept.append(works(one())), daemon=True)
+good = works(one())
+elsewhere.start()
+elsewhere.join(10)
+ledger, deadline = ledger_of(registry), time.monotonic() + 10
+while (ledger._holding or ledger._tickets) and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(json.dumps({
+    "seen": seen, "good": good, "elsewhere": kept == [True],
+    "held": len(ledger._holding) + len(ledger._tickets),
+    "grown": threading.active_count() - before,
+}))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
+@pytest.mark.parametrize("again", [0, 0.0001], ids=["one interrupt", "one after another"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("plain", "sequential", "permits", "writes", "on_result", "progress", "executor"),
+        *("stream", "async", "answer"),
+    ],
+)
+def test_an_interrupt_at_any_moment_comes_through_as_itself(kind, again, tmp_path):
+    """Afterwards permits and resources are free, the next batch works, also in another thread."""
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    longest = {"answer": 0.05, "progress": 0.003, "executor": 0.002}.get(kind, 0.0006)
+    run = subprocess.run(
+        [sys.executable, script, kind, "1.5", str(longest), str(again)],
+        capture_output=True,
+        text=True,
+        timeout=3 * PATIENCE,
+    )
+    assert run.returncode == 0, run.stderr[-4000:]
+    told = json.loads(run.stdout.splitlines()[-1])
+    assert set(told["seen"]) == {"interrupts"}, told
+    assert told["good"] and told["elsewhere"] and not told["held"], told
+    assert told["grown"] <= 40, told  # at most the idle ones that the process keeps
+
+
+# --- nothing starts late, and no timeout is too long
+
+
+class NoClock:
+    """In the keeper's place: it hears nothing until it is let go on."""
+
+    def __init__(self, monkeypatch, owner=Batch):
+        self.go_on = threading.Event()
+        right = owner.give_up_late
+
+        def late(batch):
+            self.go_on.wait(PATIENCE)
+            right(batch)
+
+        monkeypatch.setattr(owner, "give_up_late", late)
+
+
+@pytest.mark.parametrize("door", ["parallel", "sequential", "streamed"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_starts_after_the_timeout_though_nobody_sees_to_it(
+    registry, monkeypatch, door, workers
+):
+    """The clock is asked whenever a call is taken: the one who ends the batch may be late."""
+    keeper, began = NoClock(monkeypatch), []
+
+    @registry.tool
+    def slow(n: int) -> int:
+        began.append(n)
+        if n < workers:
+            time.sleep(0.3)
+        else:
+            keeper.go_on.wait(0.2)
+        return n
+
+    calls = [ToolCall(str(n), "slow", {"n": n}) for n in range(6)]
+    threading.Timer(0.8, keeper.go_on.set).start()
+    options = {} if door == "sequential" else {"max_workers": workers}
+    results = within(PATIENCE, DOORS[door], calls, registry, timeout=0.1, **options)
+    assert len(began) <= workers
+    assert not any(result.attempts for result in results[workers:])
+    assert all("timeout of 0.1 s" in result.error for result in results[workers:])
+
+
+@pytest.mark.parametrize("name", ["flaky", "flaky_too"])
+@pytest.mark.parametrize("execute", [execute_parallel, awaited], ids=["plain", "awaited"])
+def test_no_attempt_begins_after_the_timeout_though_nobody_sees_to_it(
+    registry, monkeypatch, execute, name
+):
+    keeper, began = NoClock(monkeypatch), []
+
+    @registry.tool
+    def flaky() -> int:
+        began.append(name)
+        time.sleep(0.6)
+        raise ConnectionError("lost")
+
+    @registry.tool
+    async def flaky_too() -> int:
+        return flaky()
+
+    threading.Timer(1.2, keeper.go_on.set).start()
+    results = within(PATIENCE, execute, calls_of(name, 1), registry, timeout=0.5)
+    assert began == [name] and not results[0].success
+    assert "timeout of 0.5 s" in results[0].error
+
+
+LONG = [math.inf, 1e10, 9e9, 1e300, 3600 * 24 * 365.25]
+
+
+@pytest.mark.parametrize("seconds", LONG)
+def test_a_timeout_too_long_for_any_thread_is_none(registry, execute, seconds):
+    """The batch's and the tool's, for plain and async tools; and the clock goes on."""
+    registry.register(lambda: 1, name="one", timeout=seconds, max_concurrency=1)
+    registry.register(later, timeout=seconds)
+    calls = [*calls_of("one", 2), *calls_of("later", 2)]
+    for _ in range(2):
+        results = within(PATIENCE, execute, calls, registry, timeout=seconds)
+        assert [result.output for result in results] == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("seconds", LONG)
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_the_same_on_other_executors(registry, kind, seconds):
+    registry.register(echo, timeout=seconds)
+    with kind(1) as pool:
+        options = {"executor": pool, "timeout": seconds}
+        results = within(PATIENCE, execute_parallel, calls_of("echo", 2, x=1), registry, **options)
+    assert [result.output for result in results] == [1, 1]
+
+
+@pytest.mark.parametrize("bad", [-1, math.nan, "1", True])
+def test_a_timeout_that_is_no_length_is_refused_at_once(registry, execute, bad):
+    registry.register(lambda: 1, name="one")
+    with pytest.raises(ValueError, match="timeout="):
+        execute(calls_of("one", 1), registry, timeout=bad)
+
+
+# --- executors that are not ours
+
+
+@pytest.mark.parametrize("execute", [execute_parallel, execute_sequential, awaited])
+@pytest.mark.parametrize("cancel", [True, False])
+def test_an_executor_that_is_shut_down_in_mid_batch_answers_each_call(registry, execute, cancel):
+    pool = ThreadPoolExecutor(1)
+
+    @registry.tool
+    def last() -> int:
+        pool.shutdown(wait=False, cancel_futures=cancel)
+        return 1
+
+    registry.register(lambda: 2, name="more")
+    calls = [*calls_of("last", 1), *calls_of("more", 8)]
+    results = within(PATIENCE, execute, calls, registry, executor=pool)
+    assert [result.call for result in results] == calls
+    assert results[0].output == 1
+    for result in results[1:]:
+        assert result.success or "executor" in result.error
+
+
+@pytest.mark.parametrize("execute", [execute_parallel, execute_sequential, awaited])
+def test_a_worker_that_is_killed_answers_each_call(registry, execute):
+    registry.register(die)
+    registry.register(echo)
+    with ProcessPoolExecutor(1) as pool:
+        calls = [*calls_of("echo", 1, x=1), *calls_of("die", 1), *calls_of("echo", 5, x=2)]
+        results = within(2 * PATIENCE, execute, calls, registry, executor=pool)
+    assert len(results) == 7 and "its worker is gone" in results[1].error
+
+
+# --- the process around it
+
+
+def run_script(text, *options, **environment):
+    run = subprocess.run(
+        [sys.executable, *options, "-c", textwrap.dedent(text)],
+        capture_output=True,
+        text=True,
+        timeout=3 * PATIENCE,
+        env={**os.environ, **environment},
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    return run
+
+
+def test_without_docstrings_and_assertions():
+    """``python -OO``: all doors, a failure, a permit and a resource."""
+    run = run_script(
+        """
+        import asyncio
+        from ptc import *
+        from ptc import aio
+        from ptc.stream import execute_stream
+        registry = ToolRegistry()
+        @registry.tool(max_concurrency=1, writes="x")
+        def one(n: int) -> int:
+            "Gives it."
+            return 1 // n
+        calls = [ToolCall(str(n), "one", {"n": n}) for n in range(3)]
+        for run in (execute_parallel, execute_sequential):
+            print([result.output for result in run(calls, registry)])
+        print([r.output for r in asyncio.run(aio.execute_parallel(calls, registry))])
+        print(bool(registry.to_wire()), aggregate_errors(run(calls, registry))[:5])
+        """,
+        "-OO",
+    )
+    assert run.stdout == "[None, 1, 0]\n" * 3 + "True one (\n", run.stdout
+    assert not run.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no ulimit")
+def test_four_hundred_async_calls_need_few_files():
+    run = run_script(
+        """
+        import asyncio, resource
+        from ptc import ToolCall, ToolRegistry, execute_parallel
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        registry = ToolRegistry()
+        @registry.tool
+        async def nap() -> int:
+            await asyncio.sleep(0.05)
+            return 1
+        calls = [ToolCall(str(n), "nap") for n in range(400)]
+        print(sum(r.success for r in execute_parallel(calls, registry, max_workers=400)))
+        """,
+        "-W",
+        "error",
+    )
+    assert run.stdout == "400\n" and not run.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("needs", ["max_concurrency=1", "writes='x'"])
+def test_a_child_forked_while_a_call_holds_something_has_it_free(needs):
+    run = run_script(
+        f"""
+        import os, threading
+        from ptc import ToolCall, ToolRegistry, execute_parallel
+        registry, begun, go_on = ToolRegistry(), threading.Event(), threading.Event()
+        @registry.tool({needs})
+        def hold(wait: bool) -> int:
+            if wait:
+                begun.set()
+                go_on.wait(20)
+            return 1
+        held = [ToolCall("a", "hold", {{"wait": True}})]
+        other = threading.Thread(target=execute_parallel, args=(held, registry))
+        other.start()
+        begun.wait(20)
+        child = os.fork()
+        if not child:
+            done = execute_parallel([ToolCall("b", "hold", {{"wait": False}})], registry, timeout=10)
+            os._exit(0 if done[0].success else 1)
+        print(os.waitpid(child, 0)[1])
+        go_on.set()
+        other.join()
+        """,
+        "-W",
+        "ignore::DeprecationWarning",
+    )
+    assert run.stdout == "0\n" and not run.stderr
+
+
+@pytest.mark.parametrize("door", ["execute_parallel", "asyncio.run(aio.execute_parallel"])
+def test_an_interpreter_ends_while_a_batch_runs_in_a_daemon_thread(door):
+    end = ")" if "(" in door else ""
+    run = run_script(
+        f"""
+        import asyncio, threading, time
+        from ptc import ToolCall, ToolRegistry, aio, execute_parallel
+        registry, begun = ToolRegistry(), threading.Event()
+        @registry.tool(max_concurrency=2)
+        def nap() -> int:
+            begun.set()
+            time.sleep(0.001)
+            return 1
+        @registry.tool
+        async def doze() -> int:
+            await asyncio.sleep(0.001)
+        calls = [ToolCall(str(n), "doze" if n % 2 else "nap") for n in range(4000)]
+        def live():
+            {door}(calls, registry, 8){end}
+        threading.Thread(target=live, daemon=True).start()
+        begun.wait(20)
+        """
+    )
+    assert not run.stderr
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "lambda: doze()",
+        "lambda: [doze()]",
+        "lambda: {'a': (doze(), 1)}",
+        "lambda: asyncio.sleep(0)",
+        "lambda: iter([doze()])",
+    ],
+)
+@pytest.mark.parametrize("door", ["execute_parallel", "awaited", "given up"])
+def test_no_coroutine_is_left_that_was_never_awaited(left, door):
+    """Whether it is awaited, refused inside something else, or given up before it began."""
+    run = run_script(
+        f"""
+        import asyncio, gc
+        from ptc import ToolCall, ToolRegistry, aio, execute_parallel
+        async def doze(): await asyncio.sleep(0.01)
+        registry = ToolRegistry()
+        registry.register({left}, name="left")
+        registry.register(doze)
+        calls = [ToolCall(str(n), name) for n in range(4) for name in ("left", "doze")]
+        if {door == "awaited"}:
+            asyncio.run(aio.execute_parallel(calls, registry))
+        else:
+            execute_parallel(calls, registry, timeout=0.0005 if {door == "given up"} else None)
+        import time; time.sleep(0.1); gc.collect()
+        """
+    )
+    assert "never awaited" not in run.stderr and not run.stderr

@@ -501,6 +501,7 @@ class Batch:
             heapq.heappop(self.free_lanes)
             worker.name = f"worker-{worker.lane}"
         state.by, state.lane, state.worker = worker, worker.lane, worker.name
+        state.latest = self.timeout
         state.started = perf_counter() - self.began
         if state.tool.timeout is not None and self.runner.sees_starts:
             self._set_deadline(state.started + state.tool.timeout, state, starved=False)

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context, ContextVar, copy_context
@@ -101,6 +102,8 @@ class CallState:
     """The caller's own, where async tools run if it awaits the batch."""
     on_loop = False
     """Does it run on an event loop, where it can be cancelled?"""
+    latest = math.inf
+    """From when on no attempt may begin: the batch's timeout, whether or not somebody saw to it."""
     patient_until: float | None = None
     """When it gives up waiting for what only abandoned calls hold."""
     _tell: Callable[[], object] | None = None
@@ -176,6 +179,9 @@ class CallState:
             return self.fail(self._why_failed(error))
 
     def _why_failed(self, error: BaseException) -> str:
+        if isinstance(error, GivenUpError):
+            limit = f"the batch's timeout of {self.latest:g} s"
+            return reasons.late(bool(self.attempts), limit, self.on_loop)
         return reasons.failed(error, len(self.attempts), self.tool.idempotent)
 
     def _output(self) -> Any:
@@ -206,9 +212,10 @@ class CallState:
             self._end_attempt(started, error)
 
     def _begin_attempt(self) -> float:
-        if self.given_up:
+        started = perf_counter() - self.began
+        if self.given_up or started >= self.latest:
             raise GivenUpError("given up before another attempt")
-        self.attempt_started = started = perf_counter() - self.began
+        self.attempt_started = started
         return started
 
     def _end_attempt(self, started: float, error: str | None) -> None:

@@ -15,6 +15,7 @@ from collections.abc import (
 )
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
+from inspect import iscoroutine
 from math import prod
 from types import MappingProxyType, NoneType
 from typing import Any
@@ -265,6 +266,8 @@ def _refusal(kind: type) -> _Way | None:
 def _refuse(what: str, advice: str) -> _Way:
     def refuse(_: _Snapshot, value: Any) -> Any:
         name = type(value).__name__
+        if iscoroutine(value):
+            value.close()  # or Python warns that nobody awaited it
         raise UntellableError(
             f"the tool returned {what} ({name}), which tells a model nothing", advice
         )
