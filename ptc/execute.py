@@ -26,9 +26,19 @@ def execute_parallel(
 ) -> list[ToolResult]:
     """Run the calls together; ``results[i]`` answers ``calls[i]``, whatever finished first.
 
+    >>> registry = ToolRegistry()
+    >>> @registry.tool
+    ... def double(n: int) -> int:
+    ...     return 2 * n
+    >>> calls = [ToolCall("a", "double", {"n": 1}), ToolCall("b", "double", {"n": 2})]
+    >>> [result.output for result in execute_parallel(calls, registry)]
+    [2, 4]
+
     What a model or a tool got wrong (bad arguments, an unknown tool, any exception, a hang) is the
     result of that call alone. ``timeout`` bounds the whole batch, in seconds: what isn't done by
-    then is answered with an error, at once. Calls that are expected to take longer start first.
+    then is answered with an error, at once. Calls that are expected to take longer start first;
+    calls that conflict (their tools' ``reads`` and ``writes``) run in request order. Async tools
+    run on one event loop of the process; to use your own, await :mod:`ptc.aio`.
     ``on_result`` is called in this thread for each result as it ends; ``progress`` shows a bar.
     An interrupt, or an exception in ``on_result``, cancels what hasn't started and comes through.
 
@@ -58,6 +68,9 @@ def execute_sequential(
 ) -> list[ToolResult]:
     """Run the calls one after the other, in request order: the honest baseline.
 
+    >>> execute_sequential([], ToolRegistry())
+    []
+
     All else is as in :func:`execute_parallel`, deadlines included. That is why a worker thread
     runs them: in the caller's own thread a hang could not be bounded.
     """
@@ -68,7 +81,11 @@ def execute_sequential(
 def execute_with_retry(
     call: ToolCall, registry: ToolRegistry, retry: RetryPolicy = RetryPolicy()
 ) -> ToolResult:
-    """Run one call, to its answer: a result, whatever the model or the tool got wrong."""
+    """Run one call, to its answer: a result, whatever the model or the tool got wrong.
+
+    >>> execute_with_retry(ToolCall("a", "wether"), ToolRegistry()).error
+    "no tool named 'wether'; known: []"
+    """
     return execute_sequential([call], registry, retry=retry)[0]
 
 

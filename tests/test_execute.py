@@ -2,6 +2,8 @@
 
 import asyncio
 import contextvars
+import doctest
+import importlib
 import os
 import signal
 import subprocess
@@ -761,3 +763,11 @@ def test_results_become_messages_in_request_order(registry):
         {"role": "tool", "tool_call_id": "c0", "content": '{"x": 1}'},
         {"role": "tool", "tool_call_id": "c1", "content": '{"x": 2}'},
     ]
+
+
+@pytest.mark.parametrize(
+    "name", ["execute", "retry", "aio", "machine.state", "conflicts.graph", "conflicts.calls"]
+)
+def test_the_examples_are_right(name):
+    tried = doctest.testmod(importlib.import_module(f"ptc.{name}"))
+    assert tried.attempted and not tried.failed

@@ -160,9 +160,9 @@ class CallState:
         The order closes the gap: whoever gives up sets ``given_up`` first and then takes ``tell``.
         """
         self._tell = tell
-        if self.given_up and self._tell is not None:
+        if self.given_up and tell is not None and self._tell is not None:
             self._tell = None
-            tell and tell()
+            tell()
 
     def pause(self, seconds: float) -> None:
         """Wait for the backoff; it ends at once when the call is given up."""

@@ -20,7 +20,7 @@ def to_json(value: object) -> str:
 
     Dates become ISO text, sets and tuples lists, bytes text (URL-safe base64 where they are not
     UTF-8), NaN and infinities text, models and dataclasses objects. Numbers of numpy are numbers,
-    arrays lists, tables lists of records (see :func:`ptc.values.unpack`). Anything else becomes
+    arrays lists, tables lists of records (:mod:`ptc.text.values`). Anything else becomes
     its ``str()``.
 
         >>> to_json([date(2026, 1, 2), numpy.int64(5)])
