@@ -32,15 +32,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from ..conflicts import Key, describe_key, meet, prefixes, resources
 from ..registry import Tool, ToolRegistry
-from .state import CallState
-
-
-class Needs(NamedTuple):
-    """What a call has to hold while it runs. ``limited``: its tool, if that counts its permits."""
-
-    limited: Tool | None
-    reads: frozenset[Key]
-    writes: frozenset[Key]
+from .state import CallState, Needs
 
 
 class Obstacle(NamedTuple):

@@ -10,6 +10,7 @@ from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..calls import Attempt, ToolCall, ToolResult
+from ..conflicts import Key
 from ..registry import Tool
 from ..retry import RetryPolicy, first_backoff, later_attempts, may_pass
 from ..text import snapshot
@@ -18,8 +19,6 @@ from .loops import TOOL_LOOP, blocker, read_all, wait_on
 
 if TYPE_CHECKING:
     import asyncio
-
-    from .ledger import Needs
 
 
 class Home(Protocol):
@@ -40,6 +39,14 @@ class Home(Protocol):
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})  # can't be changed in place
 _current: ContextVar["CallState"] = ContextVar("ptc_call")
+
+
+class Needs(NamedTuple):
+    """What a call has to hold while it runs. ``limited``: its tool, if that counts its permits."""
+
+    limited: Tool | None
+    reads: frozenset[Key]
+    writes: frozenset[Key]
 
 
 class Moment(NamedTuple):
@@ -84,7 +91,7 @@ class CallState:
     batch: Home
     context: Context | None = None
     arguments: dict[str, Any]
-    needs: "Needs | None" = None
+    needs: Needs | None = None
     lane = 0
     worker = ""
     submitted = 0.0
