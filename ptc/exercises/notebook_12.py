@@ -167,7 +167,7 @@ def _why_not_shape(got: Any, calls: int) -> str:
             return f"{shown(before)} is not a set; a call that waits for none has an empty one."
         for index in before:
             if type(index) is not int:
-                return f"{shown(index)} is not an index: name the calls by their places, from 0."
+                return f"{shown(index)} is not an index: name each call by its index, from 0."
     return ""
 
 
@@ -335,7 +335,7 @@ EXERCISES = {
         ),
         hints=(
             "Take the calls one by one, in request order. Which can a call have to wait for?",
-            "Only those before it: for call n, the places in range(n).",
+            "Only those before it: for call n, the indices in range(n).",
             "A set for each n: the m in range(n) for which conflict(calls[m], calls[n]).",
         ),
         solution="""

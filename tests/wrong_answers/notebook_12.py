@@ -173,7 +173,7 @@ WRONG = {
         (the_last_one_only, "Call 2 starts without waiting for call 0"),
         (only_the_neighbour, "starts without waiting"),
         (in_segments, "and needn't"),
-        (the_calls_themselves, "name the calls by their places"),
+        (the_calls_themselves, "name each call by its index"),
         (numbers, "is not a set"),
         (pairs, "a set for each of the 3 calls"),
     ],
