@@ -81,6 +81,15 @@ class Connection:
         session.leave()
         await asyncio.wait([self._owner])
 
+    @property
+    def tools(self) -> list[Any]:
+        """What the server said of its tools on entering: ``mcp.types.Tool``, hints included.
+
+        >>> clock.tools[0].annotations.read_only_hint
+        True
+        """
+        return list(self._open_session().tools)
+
     def register(
         self,
         registry: ToolRegistry,

@@ -30,6 +30,8 @@ BLOCKED_SECONDS = 10.0
 MOST_PAGES = 100
 """How many pages of tools are asked for: a list has an end."""
 
+_ALL_IS_OVER = "Connection closed"  # the SDK's words to each open call when a connection ends
+
 
 class Session:
     """One connection to a server, from its start to its end.
@@ -49,7 +51,7 @@ class Session:
         self.client: Any = None
         self._server = server
         self._leave = asyncio.Event()
-        self._leaving = False
+        self._leaving = self._is_gone = False
         self._open: set[Any] = set()
 
     @property
@@ -189,7 +191,7 @@ class Session:
         from mcp import MCPError, types
         from pydantic import ValidationError
 
-        if self.client is None or self._leaving:
+        if self.client is None or self._leaving or self._is_gone:
             raise self._over(was_sent=False)
         params = types.CallToolRequestParams(name=name, arguments=arguments)
         request = types.CallToolRequest(params=params)
@@ -222,14 +224,19 @@ class Session:
         from mcp import types
 
         if error.code == types.CONNECTION_CLOSED:
+            if error.message != _ALL_IS_OVER:  # an HTTP answer was cut, and others may come
+                return ConnectionEndedError(
+                    f"{self.name} broke its answer off: {error.message}", was_sent=True
+                )
+            self._is_gone = True
             return self._over(was_sent=True)
         if error.code in (types.INVALID_PARAMS, types.METHOD_NOT_FOUND):
             return ServerError(error.message)
         return ServerError(error.message or explain(error), "go on without it, or ask again later")
 
     def _over(self, *, was_sent: bool) -> ConnectionEndedError:
-        left = self._leaving or self.is_over
-        why = f"the connection to {self.name} is closed" if left else f"{self.name} is gone"
+        closed = f"the connection to {self.name} is closed"
+        why = closed if self._leaving else f"{self.name} is gone"
         return ConnectionEndedError(why, was_sent=was_sent)
 
     def _blocked(self) -> ServerError:
