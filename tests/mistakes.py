@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextvars import Context
+from contextvars import Context, copy_context
 from dataclasses import replace
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -17,8 +17,6 @@ from typing import Any
 import ptc
 import ptc.check
 import ptc.execute
-import ptc.machine.batch
-import ptc.machine.preparing
 import ptc.machine.reasons
 import ptc.retry
 import ptc.wire
@@ -169,7 +167,7 @@ def parallel_is_sequential():
 
 @mistake("test_execute.py::test_each_call_runs_in_its_own_copy_of_the_callers_context")
 def the_callers_context_is_lost():
-    ptc.machine.preparing.copy_context = Context
+    everywhere(copy_context, Context)
 
 
 @mistake("test_stream.py::test_a_call_starts_while_the_model_still_speaks")
