@@ -288,7 +288,24 @@ def test_an_old_python_another_kernel_and_root_are_told_with_the_way_out(monkeyp
     assert "root" not in capsys.readouterr().out
 
 
-# --- the notebook
+# --- notebook 00
+
+
+@pytest.mark.parametrize(
+    "model", ["words", "one-a-turn", "wrong-name", "broken-arguments", "small"]
+)
+def test_no_cell_of_the_first_notebook_fails_on_a_small_model(model, small_models, monkeypatch):
+    """No call, one call, a call that fails: each cell still shows something."""
+    for name, value in small_models.environment(model).items():
+        monkeypatch.setenv(name, value)
+    before = len(small_models.requests)
+    path = build.TOP / "notebooks" / "00_start_here.ipynb"
+    build.run(nbformat.read(path, as_version=4), path.parent)
+    asked = {request["model"] for request in small_models.requests[before:]}
+    assert asked == {model}
+
+
+# --- the further notebook on real models
 
 MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": []}
 USAGE = {"input_tokens": 1, "output_tokens": 1}

@@ -144,7 +144,7 @@ def _broken_replies() -> Iterator[Reply]:
         "three calls, the first one cut off": batch(_CUT, 0),
         "three calls, the last one with single quotes": batch("{'city': 'Paris'}", 2),
         "three calls, all sound": batch({"city": "Paris"}),
-        "three calls, the second one with a list": batch('["Paris"]'),
+        "three calls, the second one with a list in place of an object": batch('["Paris"]'),
         "three calls, the second one with a number": batch("7"),
         "three calls, the second one with an empty text": batch(""),
         "one call, cut off": [("call_8", "get_date", _CUT)],

@@ -286,7 +286,7 @@ EXERCISES = {
             "Follow one answer: after which line does nobody know any more whose it is?",
             "The dict places knows it, and is never asked.",
         ),
-        solution="line = 'c'",
+        solution="line = 'C'",
         required=False,
     ),
     "04.3": Exercise(
