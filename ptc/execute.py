@@ -8,7 +8,7 @@ from .machine.bars import bar_of
 from .machine.batch import Batch
 from .machine.queues import Order
 from .machine.runners import OwnThreads, Runner
-from .machine.waiting import run
+from .machine.waiting import check_listener, run
 from .registry import ToolRegistry
 from .retry import RetryPolicy
 
@@ -51,6 +51,7 @@ def execute_parallel(
         TypeError: ``calls`` holds something else than tool calls, or the registry is none.
     """
     check_workers(max_workers)
+    check_listener(on_result)
     workers = max_workers if executor is None else None
     batch = new_batch(calls, registry, workers, retry, timeout, executor, order="longest first")
     return run_batch(batch, on_result, progress)
@@ -74,6 +75,7 @@ def execute_sequential(
     All else is as in :func:`execute_parallel`, deadlines included. That is why a worker thread
     runs them: in the caller's own thread a hang could not be bounded.
     """
+    check_listener(on_result)
     batch = new_batch(calls, registry, 1, retry, timeout, executor, order="one by one")
     return run_batch(batch, on_result, progress)
 

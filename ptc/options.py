@@ -89,11 +89,13 @@ def check_expected_seconds(owner: str, seconds: Any) -> Any:
     Raises:
         ValueError: it is none of these, or the number is below 0.
     """
-    if seconds is None or callable(seconds) or (_is_number(seconds) and seconds >= 0):
+    if seconds is None or (_is_number(seconds) and seconds >= 0):
+        return seconds
+    if callable(seconds) and not iscoroutinefunction(seconds):
         return seconds
     raise ValueError(
         f"expected_seconds={seconds!r} of {owner} must be 0 seconds or more, "
-        "a function that tells them, or None"
+        "a function that tells them (not an async one), or None"
     )
 
 

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from .calls import ToolResult
-from .execute import new_batch, run_batch
+from .execute import check_listener, check_workers, new_batch, run_batch
 from .machine.batch import Batch
 from .machine.state import CallState
 from .machine.threads import THREADS
@@ -60,8 +60,8 @@ def execute_stream(
         TypeError: ``stream`` isn't one: None, a whole reply, an async generator.
         ValueError: its first chunk is of no known kind, or an option is out of range.
     """
-    if not max_workers >= 1:
-        raise ValueError(f"max_workers={max_workers!r} must be at least 1")
+    check_workers(max_workers)
+    check_listener(on_result)
     check_stream(stream)
     workers = max_workers if executor is None else None
     batch = new_batch([], registry, workers, retry, timeout, executor)

@@ -671,3 +671,22 @@ def test_no_coroutine_is_left_that_was_never_awaited(left, door):
         """
     )
     assert "never awaited" not in run.stderr and not run.stderr
+
+
+@pytest.mark.parametrize("door", ["parallel", "sequential", "streamed"])
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_listener_that_nobody_would_await_is_refused_at_once(registry, door, progress):
+    ran = []
+    registry.register(lambda: ran.append(1), name="one")
+
+    async def listen(result):
+        pass
+
+    with pytest.raises(TypeError, match="is async"):
+        DOORS[door](calls_of("one", 2), registry, on_result=listen, progress=progress)
+    assert not ran
+
+
+def test_an_estimate_that_nobody_would_await_is_refused_at_once(registry):
+    with pytest.raises(ValueError, match="not an async one"):
+        registry.register(lambda: 1, name="one", expected_seconds=later)

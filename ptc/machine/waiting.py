@@ -6,6 +6,7 @@ hands jobs to the keeper, reads, and counts what it has told.
 """
 
 from collections.abc import Callable, Iterable
+from inspect import iscoroutinefunction
 from queue import Empty
 from time import perf_counter
 
@@ -49,6 +50,15 @@ def run(batch: Batch, on_result: Callable[[ToolResult], object] | None = None) -
     if batch.error is not None:
         raise batch.error
     return batch.take_results()
+
+
+def check_listener(on_result: object) -> None:
+    """Raise TypeError for one that nobody would await here."""
+    if iscoroutinefunction(on_result):
+        raise TypeError(
+            f"on_result={on_result!r} is async, and would never be awaited here; give a plain "
+            "function, or await ptc.aio.execute_parallel(…)"
+        )
 
 
 def next_news(batch: Batch) -> Iterable[CallState]:
