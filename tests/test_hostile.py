@@ -23,7 +23,7 @@ from travellers import die, echo
 from ptc import ToolCall, ToolRegistry, aio, execute_parallel, execute_sequential
 from ptc.machine.batch import Batch
 from ptc.machine.gates import Gates
-from ptc.machine.ledger import Ledger, ledger_of
+from ptc.machine.ledger import Ledger, Touched, ledger_of
 from ptc.stream import execute_stream
 
 PATIENCE = int(os.environ.get("PTC_PATIENCE", 20))
@@ -138,6 +138,8 @@ NEEDS = {
         (Ledger, "release"),
         (Ledger, "take"),
         (Ledger, "_hold"),
+        (Ledger, "_who_may_try"),
+        (Touched, "remove"),
         (Gates, "open_behind"),
         (Batch, "settle"),
         (Batch, "let_go"),
@@ -158,6 +160,25 @@ def test_a_worker_that_dies_anywhere_takes_nothing_with_it(
     assert sum(not result.success for result in results) <= 1
     assert nothing_is_held(registry)
     assert all(r.success for r in within(PATIENCE, execute_parallel, calls_of("one", 4), registry))
+
+
+def test_a_worker_that_dies_while_it_opens_gates_takes_nothing_with_it(registry, monkeypatch):
+    """What it had counted so far is counted again."""
+    registry.register(lambda: 1, name="write", writes="inbox")
+    registry.register(lambda: 2, name="read", reads="inbox")
+    right, due = Gates.open_behind, [True]
+
+    def wrong(gates, state):
+        if due and due.pop():
+            gates._ends.pop(state.index, None)
+            raise TimeoutError("set from outside")
+        return right(gates, state)
+
+    monkeypatch.setattr(Gates, "open_behind", wrong)
+    calls = [ToolCall(str(n), name) for n, name in enumerate(["write", "read", "read", "write"])]
+    results = within(PATIENCE, execute_parallel, calls, registry, 3)
+    assert [result.output for result in results] == [1, 2, 2, 1] and not due
+    assert nothing_is_held(registry)
 
 
 class Bomber:
@@ -282,7 +303,6 @@ INTERRUPTED = """
 import faulthandler, gc, json, random, signal, sys, threading, time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from travellers import die, echo
 from ptc import ToolCall, ToolRegistry, answer, connect, execute_parallel, execute_sequential
 from ptc.machine.ledger import ledger_of
 from ptc.stream import execute_stream
