@@ -180,10 +180,13 @@ def test_a_batch_that_blocks_the_connections_own_loop_is_told_so(registry, serve
     async def live():
         async with Connection(server) as connection:
             connection.register(registry)
-            return execute_parallel(calls_of(("add", {"a": 1, "b": 1})), registry)
+            (result,) = execute_parallel(calls_of(("write", {"item": "x"})), registry)
+            (journal,) = await aio.execute_parallel(calls_of("read_journal"), registry)
+            return result.error, journal.output
 
-    (result,) = asyncio.run(live())
-    assert "is blocked: await ptc.aio.execute_parallel there" in result.error
+    error, journal = asyncio.run(live())
+    assert "is blocked: await ptc.aio.execute_parallel there" in error
+    assert journal == {"result": []}  # what was answered with an error doesn't run later
 
 
 def test_a_model_is_given_the_servers_own_schema_and_description(registry, server):
@@ -370,7 +373,8 @@ def test_leaving_ends_the_calls_that_are_open(registry, transport, tmp_path):
         with Connection(server) as connection:
             connection.register(registry)
             calls = calls_of(("hang", {"file": str(file)}))
-            run = threading.Thread(target=lambda: results.extend(execute_parallel(calls, registry)))
+            work = lambda: results.extend(execute_parallel(calls, registry))  # noqa: E731
+            run = threading.Thread(target=work, daemon=True)
             run.start()
             wait_until(file.exists)
         run.join(PATIENCE)
