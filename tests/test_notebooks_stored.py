@@ -486,19 +486,17 @@ def sequential_kernels(home: Path) -> dict[str, str]:
     return {"IPYTHONDIR": str(home)}
 
 
+# Python prints and forgets what a startup file raises, so this one holds nothing that could fail by
+# chance: the function itself gets another body, whoever has imported it under whatever name.
 SABOTAGE = """
-import sys
-import ptc, ptc.execute
-
-parallel = ptc.execute.execute_parallel
+import ptc.execute
 
 def execute_parallel(calls, registry, max_workers=4, *, executor=None, **options):
-    return ptc.execute.execute_sequential(calls, registry, **options)
+    return execute_sequential(calls, registry, **options)
 
-for module in [m for name, m in sys.modules.items() if name.split(".")[0] == "ptc"]:
-    for name, value in list(vars(module).items()):
-        if value is parallel:
-            setattr(module, name, execute_parallel)
+one_by_one = execute_parallel
+ptc.execute.execute_parallel.__code__ = one_by_one.__code__
+ptc.execute.execute_parallel.__kwdefaults__ = {"executor": None}
 """
 
 MEASURED = """
