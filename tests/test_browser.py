@@ -126,15 +126,9 @@ def test_a_timeline_says_in_words_what_it_shows(page, lab, tmp_path):
     assert words_of_pictures(page) == ([WORDS], [WORDS])
 
 
-# Their pictures are from before, until each is built again.
-NOT_YET = ("further/beyond", "further/streams")
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS)
-def test_every_stored_picture_has_its_words(path, request):
+def test_every_stored_picture_has_its_words(path):
     """As a page of HTML, which is what GitHub and nbconvert make of a notebook."""
-    if path.removeprefix("notebooks/").startswith(NOT_YET):
-        request.applymarker(pytest.mark.xfail(reason="not built again yet"))
     nb = nbformat.read(build.TOP / path, as_version=4)
     shown, _ = nbconvert.HTMLExporter().from_notebook_node(nb)
     said = re.findall(r'<img[^>]*\balt="([^"]*)"', shown)
