@@ -20,8 +20,10 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 from travellers import die, echo
 
-from ptc import ToolCall, ToolRegistry, aio, execute_parallel, execute_sequential
+from ptc import RetryPolicy, ToolCall, ToolRegistry, aio, execute_parallel, execute_sequential
+from ptc.execute import new_batch
 from ptc.machine.batch import Batch
+from ptc.machine.deadlines import Deadline
 from ptc.machine.gates import Gates
 from ptc.machine.ledger import Ledger, Touched, ledger_of
 from ptc.stream import execute_stream
@@ -181,6 +183,44 @@ def test_a_worker_that_dies_while_it_opens_gates_takes_nothing_with_it(registry,
     assert nothing_is_held(registry)
 
 
+# --- the ledger between batches, step by step
+
+
+@pytest.fixture(params=["max_concurrency", "writes"])
+def waiting(request, registry):
+    """The only call of each of three batches; each wants what the others want."""
+    options = {"max_concurrency": 1} if request.param == "max_concurrency" else {"writes": "inbox"}
+    registry.register(lambda: 1, name="one", **options)
+    batches = [
+        new_batch(calls_of("one", 1), registry, 1, RetryPolicy(), None, None) for _ in range(3)
+    ]
+    return [batch.states[0] for batch in batches]
+
+
+def test_a_later_call_does_not_overtake_one_that_waits(registry, waiting):
+    """Though it comes in the moment in which what both want is free."""
+    ledger, (first, second, third) = ledger_of(registry), waiting
+    assert ledger.take(first) and not ledger.take(second)
+    assert ledger.release(first) == [second]
+    assert not ledger.take(third)
+    assert ledger.take(second)
+    assert ledger.release(second) == [third] and ledger.take(third)
+
+
+@pytest.mark.parametrize("is_free_again", [False, True])
+def test_only_who_is_starved_at_that_very_moment_is_told_so(registry, waiting, is_free_again):
+    """The deadline was set while an abandoned call held it; it may have ended since."""
+    ledger, (abandoned, starved, _) = ledger_of(registry), waiting
+    assert ledger.take(abandoned) and not ledger.take(starved)
+    abandoned.given_up = True
+    if is_free_again:
+        ledger.release(abandoned)
+    starved.batch._give_up_one(Deadline(0.0, 0, starved, starved=True))
+    assert (starved.result is None) is is_free_again
+    if starved.result is not None:
+        assert "abandoned calls that have not ended hold" in starved.result.error
+
+
 class Bomber:
     """Sets an exception in the thread that asks for it, some time later."""
 
@@ -303,7 +343,7 @@ INTERRUPTED = """
 import faulthandler, gc, json, random, signal, sys, threading, time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from ptc import ToolCall, ToolRegistry, answer, connect, execute_parallel, execute_sequential
+from ptc import RetryPolicy, ToolCall, ToolRegistry, answer, connect, execute_parallel, execute_sequential
 from ptc.machine.ledger import ledger_of
 from ptc.stream import execute_stream
 
@@ -586,7 +626,7 @@ def test_four_hundred_async_calls_need_few_files():
     run = run_script(
         """
         import asyncio, resource
-        from ptc import ToolCall, ToolRegistry, execute_parallel
+        from ptc import RetryPolicy, ToolCall, ToolRegistry, execute_parallel
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
         registry = ToolRegistry()
@@ -609,7 +649,7 @@ def test_a_child_forked_while_a_call_holds_something_has_it_free(needs):
     run = run_script(
         f"""
         import os, threading
-        from ptc import ToolCall, ToolRegistry, execute_parallel
+        from ptc import RetryPolicy, ToolCall, ToolRegistry, execute_parallel
         registry, begun, go_on = ToolRegistry(), threading.Event(), threading.Event()
         @registry.tool({needs})
         def hold(wait: bool) -> int:
@@ -641,7 +681,7 @@ def test_an_interpreter_ends_while_a_batch_runs_in_a_daemon_thread(door):
     run = run_script(
         f"""
         import asyncio, threading, time
-        from ptc import ToolCall, ToolRegistry, aio, execute_parallel
+        from ptc import RetryPolicy, ToolCall, ToolRegistry, aio, execute_parallel
         registry, begun = ToolRegistry(), threading.Event()
         @registry.tool(max_concurrency=2)
         def nap() -> int:
@@ -677,7 +717,7 @@ def test_no_coroutine_is_left_that_was_never_awaited(left, door):
     run = run_script(
         f"""
         import asyncio, gc
-        from ptc import ToolCall, ToolRegistry, aio, execute_parallel
+        from ptc import RetryPolicy, ToolCall, ToolRegistry, aio, execute_parallel
         async def doze(): await asyncio.sleep(0.01)
         registry = ToolRegistry()
         registry.register({left}, name="left")
@@ -710,3 +750,29 @@ def test_a_listener_that_nobody_would_await_is_refused_at_once(registry, door, p
 def test_an_estimate_that_nobody_would_await_is_refused_at_once(registry):
     with pytest.raises(ValueError, match="not an async one"):
         registry.register(lambda: 1, name="one", expected_seconds=later)
+
+
+def test_nothing_starts_after_an_interrupt_though_the_keeper_is_late(registry, monkeypatch):
+    """``over`` is looked at whenever a call is taken, and not only what is left in the queue."""
+    began, go_on, right = [], threading.Event(), Batch.finish
+
+    def late(batch):
+        go_on.wait(PATIENCE)
+        right(batch)
+
+    monkeypatch.setattr(Batch, "finish", late)
+
+    @registry.tool
+    def note(n: int) -> int:
+        began.append(n)
+        time.sleep(0.01)
+        return n
+
+    def stop(result):
+        raise KeyboardInterrupt
+
+    threading.Timer(0.5, go_on.set).start()
+    calls = [ToolCall(str(n), "note", {"n": n}) for n in range(200)]
+    with pytest.raises(KeyboardInterrupt):
+        within(PATIENCE, execute_parallel, calls, registry, 1, on_result=stop)
+    assert len(began) < 20
