@@ -260,6 +260,20 @@ def test_a_retry_holds_on(registry):
     assert seen == ["flaky", "flaky", "flaky", "next"]
 
 
+def test_without_expected_seconds_calls_start_in_request_order(registry):
+    """One worker: a call that becomes ready goes before those that were asked after it."""
+    order = []
+
+    @registry.tool(writes="{k}")
+    def step(k: str, n: int):
+        order.append(n)
+
+    resources = ["page"] * 3 + ["menu"] * 2 + ["news"]
+    named = [("step", {"k": k, "n": n}) for n, k in enumerate(resources)]
+    execute_parallel(calls_of(*named), registry, 1)
+    assert order == [0, 1, 2, 3, 4, 5]
+
+
 def test_the_longest_chain_starts_first(registry):
     """One worker: the chain of two is longer than the single call that takes longest."""
     started = []

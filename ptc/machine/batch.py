@@ -118,12 +118,12 @@ class Batch:
         behind = {state: self._predecessors(state) for state in states if state.needs}
         ready = [state for state in states if not self._is_gated(state, behind)]
         seconds = expected_seconds(states) if order == "longest first" else {}
-        if not seconds:
-            self.ready = InOrder(ready)
-        elif any(behind.values()):
+        if any(behind.values()):  # a call that becomes ready later keeps its turn
             self.ready = LongestChainFirst(self._chains(behind, seconds), ready)
-        else:
+        elif seconds:
             self.ready = InOrder(sorted(ready, key=seconds.__getitem__, reverse=True))
+        else:
+            self.ready = InOrder(ready)
 
     def _chains(
         self, behind: dict[CallState, frozenset[int]], seconds: dict[CallState, float]
@@ -371,9 +371,12 @@ class Batch:
             self.lanes += 1
             heapq.heappush(self.free_lanes, self.lanes)
         before = self._predecessors(state)
-        if not (before and self.gates.put_behind(state, before, self.states)):
-            self.ready.add(state)
-            self._start_workers()
+        if before and self.gates.put_behind(state, before, self.states):
+            if isinstance(self.ready, InOrder):  # a call that becomes ready later keeps its turn
+                self.ready = LongestChainFirst({}, self.ready)
+            return
+        self.ready.add(state)
+        self._start_workers()
 
     def end(self) -> None:
         """No more calls are to come, in any thread."""
