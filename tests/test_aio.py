@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import anyio
 import pytest
 from openai import AsyncOpenAI
 
@@ -283,6 +284,68 @@ async def test_cancelling_the_await_gives_up_and_returns_at_once(registry):
         await task
     await asyncio.wait_for(cleaned.wait(), PATIENCE)
     assert told.wait(PATIENCE) and not release.is_set()
+
+
+@awaited
+async def test_a_second_cancel_comes_through_too(registry):
+    """The tool is cancelled once all the same, and cleans up in peace."""
+    cleaned = asyncio.Event()
+
+    @registry.tool
+    async def endless():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.02)
+            cleaned.set()
+
+    task = asyncio.create_task(aio.execute_parallel(calls_of("endless"), registry))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.wait_for(cleaned.wait(), PATIENCE)
+
+
+def test_anyio_on_top(registry):
+    """Its scopes cancel the await as asyncio's timeout does, and what is awaited whole is whole."""
+
+    @registry.tool
+    async def echo(n: int):
+        await anyio.sleep(0.001)
+        return n
+
+    @registry.tool
+    async def endless():
+        await anyio.sleep_forever()
+
+    async def main():
+        whole = await aio.execute_parallel(
+            calls_of(*(("echo", {"n": n}) for n in range(5))), registry
+        )
+        with anyio.move_on_after(0.05) as scope:
+            await aio.execute_parallel(calls_of("endless"), registry)
+        return [result.output for result in whole], scope.cancelled_caught
+
+    assert anyio.run(main) == ([0, 1, 2, 3, 4], True)
+
+
+@awaited
+async def test_a_group_of_exceptions_is_told_one_by_one_and_retried_as_a_whole(registry):
+    attempts = []
+
+    @registry.tool
+    async def grouped():
+        attempts.append(1)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lose())
+
+    async def lose():
+        raise ConnectionError("down")
+
+    (result,) = await aio.execute_parallel(calls_of("grouped"), registry, retry=AT_ONCE)
+    assert len(attempts) == 3 and "ConnectionError: down" in result.error
 
 
 @awaited
