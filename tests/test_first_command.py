@@ -35,7 +35,10 @@ def address(tmp_path) -> Iterator[str]:
         yield printed_address(server, log)
     finally:
         server.terminate()
-        server.wait(30)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:  # it waits for a kernel that has only begun to start
+            server.kill()
 
 
 def printed_address(server: subprocess.Popen, log: Path) -> str:

@@ -424,7 +424,8 @@ def test_a_server_that_changes_its_list(registry, transport):
     ],
     ids=["no command", "ends at once", "silent", "no port"],
 )
-def test_a_server_that_does_not_start_is_named(server, told, impatient):
+def test_a_server_that_does_not_start_is_named(server, told, monkeypatch):
+    monkeypatch.setattr(session, "START_SECONDS", 0.5 if "for 0.5 s" in told else PATIENCE)
     with pytest.raises(ServerStartError) as plain, Connection(server):
         pass
     assert told in str(plain.value) and "TaskGroup" not in str(plain.value)

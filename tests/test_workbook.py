@@ -85,8 +85,8 @@ def test_progress_says_who_has_not_done_what(tmp_path, capsys):
     assert said["01.1"].endswith("not yet: bo, chris")
     assert "(stretch)" in said["01.2"]  # somebody has done it
     assert "01.3" not in said  # nobody has, and nobody must
-    assert "0 of 3" in said["02.1"]
-    assert "not yet" not in said["02.1"]  # the room isn't there yet
+    assert "0 of 3" in said["02.2"]
+    assert "not yet" not in said["02.2"]  # the room isn't there yet
 
 
 def test_a_long_list_of_names_is_cut(tmp_path):
