@@ -55,7 +55,7 @@ from ..registry import Tool
 from ..text import explain
 from .jobs import Job, Report, run_job
 
-_TOGETHER = 0.02  # seconds that reports may wait for others, where nobody waits for them
+_LONGEST_WAIT = 0.02  # seconds until the clerk looks up: a Dask client may have been closed
 AWAY = "check what it did before you repeat it"
 
 
@@ -132,17 +132,14 @@ class PoolRunner:
         KEEPER.jobs.put(self._take_in_the_late)
 
     def _next_arrivals(self) -> list[Arrival]:
-        """Those that have come in; some may be waited for a little, to be taken together."""
-        arrived = []
+        """Those that have come in, as many as there are; none after a little while."""
         try:
-            first = self._events.get(timeout=_TOGETHER)
+            events = [self._events.get(timeout=_LONGEST_WAIT)]
         except Empty:
             return []
-        events = [first]
         while not self._events.empty():
             events.append(self._events.get())
-        arrived = [event for event in events if event is not None]
-        return arrived
+        return [event for event in events if event is not None]
 
     def _hand_over(self, free: Sequence[Worker]) -> None:
         """Hand over as many calls as there are workers for."""
