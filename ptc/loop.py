@@ -1,7 +1,4 @@
-"""A whole turn and the next: ask the model, run its calls, answer all of them, ask again.
-
-What waits for neither the model nor the tools is in :class:`Conversation` and :func:`whole_turn`.
-"""
+"""A whole turn and the next: ask the model, run its calls, answer all of them, ask again."""
 
 import os
 import warnings
@@ -14,7 +11,6 @@ from .check import compare
 from .client import SCRIPTED
 from .execute import execute_parallel, execute_sequential
 from .registry import ToolRegistry
-from .stream import execute_stream
 from .text import mask, secrets, shorten
 from .wire import assistant_message, extract_parallel_calls, format_parallel_results
 from .wire.formats import read_reply
@@ -60,10 +56,10 @@ def answer(
 
     ``answer("What time is it in Lima?", registry, client).text`` is what it says.
     One call runs in sequence, several in parallel, ``timeout`` seconds at most a batch; the model
-    reads what failed. A list of messages as ``query`` grows by whole turns: an interrupt leaves it
-    valid. ``model`` is by default what ``PTC_MODEL`` names, or the scripted one. ``stream`` starts
-    calls while the reply comes in; words that a lost connection cuts off raise. An answer that
-    isn't whole warns, and its ``stopped`` says why.
+    reads what failed. A list of messages as ``query`` grows by whole turns, interrupted or not.
+    ``model`` is by default what ``PTC_MODEL`` names, or the scripted one. ``stream`` starts calls
+    while the reply comes in; words that a lost connection cuts off raise. An answer that isn't
+    whole warns, and its ``stopped`` says why.
     """
     talk = Conversation(query, registry, model, max_turns)
     ask = _ask_streaming if stream else _ask
@@ -89,6 +85,8 @@ def _ask(client, request, registry, max_workers, timeout) -> Turn:
 
 
 def _ask_streaming(client, request, registry, max_workers, timeout) -> Turn:
+    from .stream import execute_stream
+
     asked = perf_counter()
     chunks = client.chat.completions.create(**request, stream=True)
     reply = execute_stream(chunks, registry, max_workers, timeout=timeout)

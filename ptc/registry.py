@@ -135,6 +135,10 @@ class ToolRegistry:
         except KeyError:
             raise KeyError(f"no tool named {name!r}; known: {list(self)}") from None
 
+    def get(self, name: str) -> Tool | None:
+        """The tool of that name, or None."""
+        return self._tools.get(name)
+
     def get_schema(self, name: str) -> dict[str, Any]:
         """The JSON Schema of a tool's parameters: a copy, to change as you like."""
         return deepcopy(self[name].schema)

@@ -138,6 +138,8 @@ class Named:
     def __str__(self):
         return "named"
 
+    __repr__ = __str__
+
 
 @pytest.mark.parametrize(
     ("output", "decoded"),

@@ -638,6 +638,9 @@ def test_a_reply_in_words_has_no_calls(wire, form):
 class Hostile:
     """An object that looks like an SDK's until it is asked for its data."""
 
+    def __repr__(self) -> str:
+        return "hostile"
+
     def model_dump(self, **_: Any) -> dict:
         raise RuntimeError("no data")
 
@@ -645,7 +648,8 @@ class Hostile:
 @pytest.mark.parametrize(
     "reply",
     [
-        None, True, 3, 2.5, "text", "[]", b"bytes", [], {}, [{"tool_calls": []}], object(), Hostile(),
+        None, True, 3, 2.5, "text", "[]", b"bytes", [], {}, [{"tool_calls": []}], Hostile(),
+        pytest.param(object(), id="an object"),
         {"tool_calls": [chat_call()]},
         {"role": "assistant", "content": [], "tool_calls": [chat_call()]},
         {"choices": None}, {"choices": {}}, {"message": "text"}, {"output": "text"},

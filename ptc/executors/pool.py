@@ -196,9 +196,7 @@ class PoolRunner:
             self._let_go(state, running)
             return None
         answer = state.fail(result) if isinstance(result, str) else result
-        if running is None:
-            return worker if self.batch.settle(worker, answer) else None
-        return worker if self.batch.settle_abandoned(worker, answer, running) else None
+        return worker if self.batch.settle(worker, answer, running) else None
 
     def _let_go(self, state: CallState, running: "Future[Any] | None") -> None:
         """A call that was given up has ended; if it goes on in this process, not before that."""

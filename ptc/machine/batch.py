@@ -102,11 +102,8 @@ class Batch:
     def prepare(self) -> None:
         """Find the tools and check the arguments; what can't be run is answered here."""
         for state in self.states:
-            self._prepare(state)
-
-    def _prepare(self, state: CallState) -> None:
-        state.batch = self
-        prepare(state, self.registry, self.runner.refuse, self.folders)
+            state.batch = self
+            prepare(state, self.registry, self.runner.refuse, self.folders)
 
     def arrange(self, order: Order) -> None:
         """Put the ready calls in the order in which they start, those behind gates aside."""
@@ -116,7 +113,9 @@ class Batch:
         self.lanes = min(self.workers or self.open, self.open)
         self.free_lanes = list(range(1, self.lanes + 1))
         behind = {state: self._predecessors(state) for state in states if state.needs}
-        ready = [state for state in states if not self._is_gated(state, behind)]
+        ready = states
+        if behind:
+            ready = [state for state in states if not self._is_gated(state, behind)]
         seconds = expected_seconds(states) if order == "longest first" else {}
         if any(behind.values()):  # a call that becomes ready later keeps its turn
             self.ready = LongestChainFirst(self._chains(behind, seconds), ready)
@@ -352,7 +351,8 @@ class Batch:
     def add(self, call: ToolCall, context: Context) -> CallState:
         """Take in one more call while the batch is :attr:`expecting` some, in any thread."""
         state = context.run(CallState, call, self.retry, self.began)
-        context.run(self._prepare, state)
+        state.batch = self
+        context.run(prepare, state, self.registry, self.runner.refuse, self.folders)
         with self.lock:
             state.index = len(self.states)
             state.submitted = perf_counter() - self.began
@@ -400,21 +400,32 @@ class Batch:
     def take(self, worker: Worker) -> CallState | None:
         """The call to start now; None for none, and the worker is free."""
         with self.lock:
-            first = not worker.begun
-            if first:
-                worker.begun = True
-                self.starting = max(0, self.starting - 1)
-                self.at_work.add(worker)
-                self._threadless_since = None
+            if not worker.begun:
+                return self._take_first(worker)
             state = self._next_ready(worker)
             if state is None:
                 self._free(worker)
-            elif first:
-                self._start_workers()
             return state
 
-    def settle(self, worker: Worker, result: ToolResult) -> bool:
-        """Store the answer to the worker's call; False if it was given up, and its lane with it."""
+    def _take_first(self, worker: Worker) -> CallState | None:
+        worker.begun = True
+        self.starting = max(0, self.starting - 1)
+        self.at_work.add(worker)
+        self._threadless_since = None
+        state = self._next_ready(worker)
+        if state is None:
+            self._free(worker)
+        else:
+            self._start_workers()
+        return state
+
+    def settle(
+        self, worker: Worker, result: ToolResult, running: "Future[Any] | None" = None
+    ) -> bool:
+        """Store the answer to the worker's call; False if it was given up, and its lane with it.
+
+        ``running``: an executor gave it up there, and it goes on in this process.
+        """
         state = worker.state
         assert state is not None
         with self.lock:
@@ -422,24 +433,17 @@ class Batch:
             if in_time:
                 self._answer(state, result)
         if state.needs is not None:
-            self.let_go(state)
+            if running is None:
+                self.let_go(state)
+            else:
+                self._let_go_after(running, state)
         worker.state = None  # not before: who dies here has yet to give back what the call holds
         return in_time
 
-    def settle_abandoned(self, worker: Worker, result: ToolResult, running: "Future[Any]") -> bool:
-        """:meth:`settle` for a call that an executor gave up, and that goes on in this process."""
-        state = worker.state
-        assert state is not None
-        with self.lock:
-            in_time = state.result is None
-            if in_time:
-                self._answer(state, result)
-        worker.state = None
-        if state.needs is not None:
-            state.given_up = True
-            self._let_others_on(state)
-            running.add_done_callback(lambda _: KEEPER.jobs.put(partial(self.let_go, state)))
-        return in_time
+    def _let_go_after(self, running: "Future[Any]", state: CallState) -> None:
+        state.given_up = True
+        self._let_others_on(state)
+        running.add_done_callback(lambda _: KEEPER.jobs.put(partial(self.let_go, state)))
 
     def let_go(self, state: CallState) -> None:
         """The call has really ended: give back what it holds, and then let those behind it on."""
@@ -469,20 +473,19 @@ class Batch:
     # In any thread, under the lock.
 
     def _next_ready(self, worker: Worker) -> CallState | None:
-        while len(self.ready) and self.held_up is None and not self._is_over():
+        while self.ready and self.held_up is None and not self.over:
+            now = perf_counter() - self.began
+            if now >= self.timeout:  # the keeper may be late, and nothing may start then
+                return None
             if worker.lane is None and not self.free_lanes:
                 return None
             state = self.ready.pop()
             if state.result is not None or state.started is not None:
                 continue
             if state.needs is None or self._gets_its_needs(state):
-                self._begin_call(worker, state)
+                self._begin_call(worker, state, now)
                 return state
         return None
-
-    def _is_over(self) -> bool:
-        """By the clock too: the keeper may be late, and nothing may start then."""
-        return self.over or perf_counter() - self.began >= self.timeout
 
     def _gets_its_needs(self, state: CallState) -> bool:
         if self.ledger.take(state):
@@ -497,7 +500,7 @@ class Batch:
             self.held_up = state
         return False
 
-    def _begin_call(self, worker: Worker, state: CallState) -> None:
+    def _begin_call(self, worker: Worker, state: CallState, now: float) -> None:
         worker.state = state
         if worker.lane is None:
             worker.lane = self.free_lanes[0]  # in this order: a lane may be counted twice, not lost
@@ -505,7 +508,7 @@ class Batch:
             worker.name = f"worker-{worker.lane}"
         state.by, state.lane, state.worker = worker, worker.lane, worker.name
         state.latest = self.timeout
-        state.started = perf_counter() - self.began
+        state.started = now
         if state.tool.timeout is not None and self.runner.sees_starts:
             self._set_deadline(state.started + state.tool.timeout, state, starved=False)
 
@@ -543,7 +546,8 @@ class Batch:
         self.open -= 1
         if self.listened_to:
             self.news.put(state)
-        self._wake_if_done()
+        if not self.open:
+            self.news.put(None)
 
     def _wake_if_done(self) -> None:
         if not self.open:

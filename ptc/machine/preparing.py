@@ -40,21 +40,27 @@ def prepare(
     ``refuse`` says why a tool can't be run where this batch is; ``folders`` are the real paths that
     were looked up for it.
     """
+    why = _why_not(state, registry, refuse, folders)
+    if why is not None:
+        state.result = state.fail(why)
+
+
+def _why_not(
+    state: CallState,
+    registry: ToolRegistry,
+    refuse: Callable[[Tool], str | None],
+    folders: MutableMapping[str, Key],
+) -> str | None:
+    """Why the call is not run; None, if it is."""
     call = state.call
     if call.problem is not None:
-        state.result = state.fail(call.problem)
-    elif call.name not in registry:
-        state.result = state.fail(reasons.unknown_tool(call.name, list(registry)))
-    else:
-        state.tool = registry[call.name]
-        refusal = refuse(state.tool) or _refusal(state, folders)
-        if refusal is not None:
-            state.result = state.fail(refusal)
-
-
-def _refusal(state: CallState, folders: MutableMapping[str, Key]) -> str | None:
-    """Why a call of a known tool is not run; None, if it is."""
-    call, tool = state.call, state.tool
+        return call.problem
+    tool = registry.get(call.name)
+    if tool is None:
+        return reasons.unknown_tool(call.name, list(registry))
+    state.tool = tool
+    if refusal := refuse(tool):
+        return refusal
     if call.cut is not None and not tool.idempotent:
         return reasons.cut_off(call.cut)
     try:

@@ -4,7 +4,7 @@ import copy
 import inspect
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -97,6 +97,7 @@ class CallState:
     submitted = 0.0
     started: float | None = None
     attempt_started: float | None = None
+    attempts: tuple[Attempt, ...] = ()
     given_up = False
     result: ToolResult | None = None
     waits = False
@@ -117,7 +118,6 @@ class CallState:
 
     def __init__(self, call: ToolCall, retry: RetryPolicy, began: float, index: int = 0) -> None:
         self.call, self.retry, self.began, self.index = call, retry, began, index
-        self.attempts: list[Attempt] = []
         self.parent = _current.get(None)
 
     @property
@@ -151,11 +151,11 @@ class CallState:
     def give_up(self, error: str) -> ToolResult:
         """The answer to a call that isn't waited for: an attempt under way ends now, for us."""
         self.given_up = True
-        attempts, since = list(self.attempts), self.attempt_started
+        attempts, since = self.attempts, self.attempt_started
         told = bool(attempts) and attempts[-1].started == since
         if since is not None and not told:
             now = perf_counter() - self.began
-            attempts.append(Attempt(since, now, self.worker, error))
+            attempts += (Attempt(since, now, self.worker, error),)
         tell, self._tell = self._tell, None
         if tell is not None:
             tell()
@@ -181,7 +181,11 @@ class CallState:
     def _run(self) -> ToolResult:
         _current.set(self)
         try:
-            return self._answer(True, self._output(), None, self.attempts)
+            try:
+                output = self._attempt()
+            except BaseException as error:
+                output = self._attempt_again_after(error)
+            return self._answer(True, output, None, self.attempts)
         except BaseException as error:
             return self.fail(self._why_failed(error))
 
@@ -191,16 +195,13 @@ class CallState:
             return reasons.late(bool(self.attempts), limit, self.on_loop)
         return reasons.failed(error, len(self.attempts), self.tool.idempotent)
 
-    def _output(self) -> Any:
-        try:
-            return self._attempt()
-        except BaseException as error:
-            if not self._may_repeat_after(error):
-                raise
-            from tenacity import Retrying
+    def _attempt_again_after(self, error: BaseException) -> Any:
+        if not self._may_repeat_after(error):
+            raise error
+        from tenacity import Retrying
 
-            self.pause(first_backoff(self.retry))
-            return Retrying(sleep=self.pause, **later_attempts(self.retry))(self._attempt)
+        self.pause(first_backoff(self.retry))
+        return Retrying(sleep=self.pause, **later_attempts(self.retry))(self._attempt)
 
     def _may_repeat_after(self, error: BaseException) -> bool:
         may_repeat = self.tool.idempotent and self.retry.attempts > 1
@@ -227,7 +228,7 @@ class CallState:
 
     def _end_attempt(self, started: float, error: str | None) -> None:
         finished = perf_counter() - self.began
-        self.attempts.append(Attempt(started, finished, self.worker, error))
+        self.attempts += (Attempt(started, finished, self.worker, error),)
         self.attempt_started = None
 
     def _finished(self, output: Any) -> Any:
@@ -287,16 +288,21 @@ class CallState:
         return blocker(self.loop or TOOL_LOOP.loop, self.name) if self.on_loop else None
 
     def _answer(
-        self, success: bool, output: Any, error: str | None, attempts: Sequence[Attempt]
+        self, success: bool, output: Any, error: str | None, attempts: tuple[Attempt, ...]
     ) -> ToolResult:
         now = perf_counter() - self.began
-        return ToolResult(self.call, success, output, error, tuple(attempts), self.submitted, now)
+        return ToolResult(self.call, success, output, error, attempts, self.submitted, now)
 
 
 def own_copy(arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments for one attempt: what it changes in them is gone with it."""
-    if _ATOMS.issuperset(map(type, arguments.values())):
-        return arguments
+    for value in arguments.values():
+        if type(value) not in _ATOMS:
+            return _deep_copy(arguments)
+    return arguments
+
+
+def _deep_copy(arguments: dict[str, Any]) -> dict[str, Any]:
     try:
         return copy.deepcopy(arguments)
     except Exception:  # what a validator of the tool's author made of them

@@ -57,11 +57,10 @@ def from_hints(
     schema.pop("title", None)
     schema.setdefault("properties", {})
     check = adapter.validator.validate_python
-    known = list(schema["properties"])
+    known, kept = list(schema["properties"]), parameters.bound
 
     def validate(arguments: dict[str, Any]) -> dict[str, Any]:
-        bound = parameters.bound and [key for key in arguments if key in parameters.bound]
-        if bound:
+        if kept and (bound := [key for key in arguments if key in kept]):
             faults = (_unknown(key, arguments[key], known) for key in bound)
             raise wrong_arguments(name, faults)
         try:

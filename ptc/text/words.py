@@ -26,7 +26,14 @@ def to_json(value: object) -> str:
         >>> to_json([date(2026, 1, 2), numpy.int64(5)])
         '["2026-01-02",5]'
     """
-    text = _by_the_first(value, _encode_known, _encode_more, _encode_parts)
+    if type(value) is int:  # for which json would set up an encoder
+        return int.__repr__(value)
+    try:
+        text = _encode(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        text = _by_the_first(value, _encode_more, _encode_parts)
     return text if text.isascii() else without_surrogates(text)
 
 
@@ -40,10 +47,6 @@ def _by_the_first(value: object, *ways: Callable[[object], str]) -> str:
         except BaseException:
             continue
     return _encode(describe(value))
-
-
-def _encode_known(value: object) -> str:
-    return int.__repr__(value) if type(value) is int else _encode(value)  # which costs more
 
 
 def _encode_more(value: object, bytes_mode: Literal["utf8", "base64"] = "utf8") -> str:

@@ -44,8 +44,10 @@ def extract_parallel_calls(response: Any) -> list[ToolCall]:
     """
     form, message, cut = read_reply(response)
     maker = CallMaker()
-    entries = [slot.entry for slot in form.slots(message)]
-    calls = [maker.make(form.read_call(entry), text_at(entry, form.id_key)) for entry in entries]
+    calls = [
+        maker.make(form.read_call(entry), text_at(entry, form.id_key))
+        for entry in form.entries(message)
+    ]
     if cut and calls:
         calls = [replace(call, cut=cut) for call in calls]
         calls[-1] = replace(calls[-1], problem=cut_problem(cut, calls[-1].problem))
@@ -67,8 +69,6 @@ def assistant_message(response: Any, calls: Sequence[ToolCall]) -> dict | list:
         ValueError: the calls are not those of the reply.
     """
     form, message, _ = read_reply(response)
-    if message == {} or len(form.slots(message)) != len(calls):
-        raise ValueError(f"these {len(calls)} calls are not those of the reply's message")
     message, changes = mend(message, calls, form)
     if changes:
         warnings.warn(f"mended in the model's message: {', '.join(changes)}", stacklevel=2)

@@ -102,9 +102,9 @@ class PartialCall:
     def body(self) -> CallBody:
         """What it asks for, as of now."""
         if self.name:
-            return CallBody(self.name, *read_arguments(self.text))
+            return self.name, *read_arguments(self.text)
         problem = f"no function is named beside {excerpt(self.text)}; send its name and arguments"
-        return CallBody("", {}, problem)
+        return "", {}, problem
 
     def add(self, piece: str) -> None:
         """Take one more piece of the arguments."""

@@ -43,6 +43,10 @@ class Format:
         """The places of the calls in that message."""
         raise NotImplementedError
 
+    def entries(self, message: Any) -> list[Any]:
+        """The calls in that message."""
+        return [slot.entry for slot in self.slots(message)]
+
     def cut(self, reply: dict[str, Any]) -> str | None:
         """Why the provider ended the reply early; None if it did not."""
         raise NotImplementedError
@@ -65,19 +69,18 @@ class Format:
 
     def body(self, call: Any) -> dict[str, Any] | None:
         """The part of a call that has its name and arguments; None where there is none."""
-        if not isinstance(call, dict):
-            return None
-        is_flat = self.function_key not in call and "name" in call
-        body = call if is_flat or not self.function_key else call.get(self.function_key)
-        return body if isinstance(body, dict) else None
+        if self.function_key and isinstance(call, dict):
+            is_flat = "name" in call and self.function_key not in call
+            call = call if is_flat else call.get(self.function_key)
+        return call if isinstance(call, dict) else None
 
     def read_call(self, call: Any) -> CallBody:
         """What a call asks for, whatever it looks like."""
-        body = self.body(call) or {}
-        if name := text_at(body, "name"):
-            return CallBody(name, *read_arguments(body.get(self.arguments_key)))
+        body = self.body(call)
+        if body and (name := text_at(body, "name")):
+            return name, *read_arguments(body.get(self.arguments_key))
         problem = f"no function is named in {excerpt(call)}; send its name and arguments"
-        return CallBody("", {}, problem)
+        return "", {}, problem
 
     def written(self, arguments: dict[str, Any]) -> Any:
         """Arguments as this format has them."""
@@ -108,7 +111,10 @@ class OpenAIChat(Format):
         return _full(choices[0], "message") if choices else {}
 
     def slots(self, message: Any) -> list[Slot]:
-        return _slots(list_at(message, "tool_calls"))
+        return _slots(self.entries(message))
+
+    def entries(self, message: Any) -> list[Any]:
+        return list_at(message, "tool_calls")
 
     def cut(self, reply: dict[str, Any]) -> str | None:
         choices = reply["choices"]
@@ -152,6 +158,8 @@ class MessageList(OpenAIChat):
     def slots(self, message: Any) -> list[Slot]:
         messages = message if isinstance(message, list) else [message]
         return [slot for one in messages for slot in _slots(list_at(one, "tool_calls"))]
+
+    entries = Format.entries
 
     def cut(self, reply: dict[str, Any]) -> str | None:
         ends = ((key, reply.get(key)) for key in ("finish_reason", "stop_reason"))

@@ -147,8 +147,8 @@ class IncomingReply:
         made = self.tool_call(call)
         if not self.has_gone_on(call):
             return made
-        body = call.body
-        return replace(made, name=body.name, arguments=body.arguments, problem=body.problem)
+        name, arguments, problem = call.body
+        return replace(made, name=name, arguments=arguments, problem=problem)
 
     def error(self, call: PartialCall, has_run: bool) -> str:
         """Why a call has no result of its own: it never started, or as another than it is now."""

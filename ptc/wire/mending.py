@@ -25,8 +25,12 @@ def mend(message: Any, calls: Sequence[ToolCall], form: Format) -> Mended:
     >>> message = {"content": [{"type": "tool_use", "name": "get_time", "input": "{"}]}
     >>> mend(message, [ToolCall("new", "get_time")], WIRES["anthropic"]).changes
     ['id of new', 'input of new']
+
+    Raises ValueError where the calls are not those of the message.
     """
-    entries = [slot.entry for slot in form.slots(message)]
+    entries = form.entries(message)
+    if message == {} or len(entries) != len(calls):
+        raise ValueError(f"these {len(calls)} calls are not those of the reply's message")
     faults = [_faults(entry, call, form) for entry, call in zip(entries, calls, strict=True)]
     if not any(faults):
         return Mended(message, [])

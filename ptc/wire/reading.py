@@ -5,7 +5,7 @@ import string
 from collections import defaultdict
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..calls import ToolCall
 from ..text import describe, shorten, split_advice, with_advice
@@ -29,15 +29,11 @@ class UnreadableReplyError(ValueError):
     """A reply, or a chunk of one, that is broken, empty, or of no known shape."""
 
 
-class CallBody(NamedTuple):
-    """What a call asks for. ``problem`` says why it can't be run, and is None if it can."""
-
-    name: str
-    arguments: dict[str, Any]
-    problem: str | None
+CallBody = tuple[str, dict[str, Any], str | None]
+"""What a call asks for: its name, its arguments, and why it can't be run, or None if it can."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Slot:
     """The place of one call in a message: what holds it, and the key or index there."""
 
@@ -93,24 +89,26 @@ def _at(data: Any, key: str, kind: type, wanted: str) -> Any:
 
 def text_at(data: Any, key: str) -> str | None:
     """The text at a key; None where there is none, or something else."""
-    value = data.get(key) if isinstance(data, dict) else None
-    return value if isinstance(value, str) and value else None
+    if isinstance(data, dict):
+        value = data.get(key)
+        if value and isinstance(value, str):
+            return value
+    return None
 
 
 def read_arguments(sent: Any) -> tuple[dict[str, Any], str | None]:
     """The arguments, and what is wrong with them. None, ``null`` and blank text mean none."""
-    why, value = "", sent
+    why = ""
     try:
-        if isinstance(sent, str):
-            value = _parse(sent)
+        value = _parse(sent) if isinstance(sent, str) else sent
+        if isinstance(value, dict):
+            return value, None
+        if value is None:
+            return {}, None
     except ValueError as error:
         why = f" ({excerpt(error)})"
     except RecursionError:  # its words and its depth differ from one Python to the next
         why = " (nested too deeply)"
-    if value is None:
-        return {}, None
-    if isinstance(value, dict):
-        return value, None
     what = f"not a JSON object: {excerpt(sent)}{why}"
     return {}, with_advice(what, "send the arguments as one JSON object")
 
@@ -130,31 +128,32 @@ class CallMaker:
     """
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
-        self._first: dict[str | None, CallBody] = {}  # by the id as it was sent
+        self._made: dict[str, ToolCall] = {}
         self._seen: defaultdict[str, set[str]] = defaultdict(set)  # of ids that came again
 
     def make(self, body: CallBody, sent_id: str | None) -> ToolCall:
         """The call, with a ``problem`` where it repeats one that was made before."""
-        problem = body.problem
-        if sent_id not in self._first:
-            self._first[sent_id] = body
-        elif problem is None and sent_id is not None:
-            problem = self._repeated(body, sent_id)
-        return ToolCall(self._new_id(sent_id), body.name, body.arguments, problem, sent_id)
+        name, arguments, problem = body
+        id = sent_id
+        if not id or id in self._made:
+            id = self._new_id()
+            if sent_id and problem is None:
+                problem = self._repeated(name, arguments, sent_id)
+        call = self._made[id] = ToolCall(id, name, arguments, problem, sent_id)
+        return call
 
-    def _new_id(self, sent: str | None) -> str:
-        new = sent
-        while not new or new in self._taken:
+    def _new_id(self) -> str:
+        new = ""
+        while not new or new in self._made:
             new = "".join(_random.choices(_ID_CHARACTERS, k=_ID_LENGTH))
-        self._taken.add(new)
         return new
 
-    def _repeated(self, body: CallBody, sent_id: str) -> str | None:
+    def _repeated(self, name: str, arguments: dict[str, Any], sent_id: str) -> str | None:
         """Why a call isn't run that was sent before: with one id, name and arguments."""
-        seen, text = self._seen[sent_id], _as_text(body)
+        seen, text = self._seen[sent_id], _as_text(name, arguments)
         if not seen:
-            seen.add(_as_text(self._first[sent_id]))
+            first = self._made[sent_id]
+            seen.add(_as_text(first.name, first.arguments))
         if not text or text not in seen:
             seen.add(text)
             return None
@@ -165,10 +164,10 @@ class CallMaker:
         return with_advice(what, "ask for it again in the next reply if you want it twice")
 
 
-def _as_text(body: CallBody) -> str:
+def _as_text(name: str, arguments: dict[str, Any]) -> str:
     """Equal for equal calls; "" for one that is nested too deeply to say."""
     try:  # as text: 1 and true are equal to Python, and not to a tool
-        return repr((body.name, body.arguments))
+        return repr((name, arguments))
     except RecursionError:
         return ""
 
