@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from inspect import iscoroutinefunction
 from numbers import Integral, Real
 from string import Formatter
@@ -27,6 +28,18 @@ def check_name(name: Any) -> str:
     if isinstance(name, str) and _NAME.fullmatch(name):
         return name
     raise ValueError(f"{name!r} is not a tool name; give name= of letters, digits, _ and -")
+
+
+@lru_cache(maxsize=1000)
+def fit_name(name: str) -> str:
+    """The name that a model sent, as every provider takes it back in a history.
+
+    >>> fit_name("get_time"), fit_name("get time"), fit_name("")
+    ('get_time', 'get_time', 'unnamed')
+    """
+    if _NAME.fullmatch(name):
+        return name
+    return re.sub("[^a-zA-Z0-9_-]", "_", name)[:64] or "unnamed"
 
 
 def check_timeout(owner: str, timeout: Any, *, may_be_zero: bool = False) -> float | None:

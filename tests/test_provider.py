@@ -897,6 +897,19 @@ def test_an_empty_name_in_the_history_is_refused(client):
     )
 
 
+@pytest.mark.parametrize("name", ["get time", "caldav.list", "\u5929\u6c14"])
+def test_a_name_in_the_history_that_no_tool_can_have_is_refused(client, name):
+    """OpenAI's words, as in mcp-use/mcp-use#90."""
+    bad = asking("a")
+    bad["tool_calls"][0]["function"]["name"] = name
+    error = refusal(client, [user("x"), bad, tool("a")])
+    assert error["message"] == (
+        "Invalid 'messages[1].tool_calls[0].function.name': string does not match pattern. "
+        "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
+    )
+    assert error["param"] == "messages[1].tool_calls[0].function.name"
+
+
 @pytest.mark.parametrize("option", [{"tool_choice": "auto"}, {"parallel_tool_calls": False}])
 def test_options_of_tools_without_tools_are_refused(client, option):
     """OpenAI's words, as in dapr/dapr-agents#248 and openai/swarm#30."""

@@ -857,6 +857,25 @@ def test_ids_are_mended_alone_and_on_a_copy(wire):
     assert message == sent
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("get time", "get_time"), ("caldav.list", "caldav_list"), ("\u5929\u6c14", "__"), ("n" * 65, "n" * 64)],
+)  # fmt: skip
+@pytest.mark.parametrize("wire", REPLIES)
+def test_a_name_that_no_tool_can_have_is_mended(wire, sent, kept):
+    """Else the history is refused for ever. Where answers have names, they have the same one."""
+    own = json.dumps(TRIPLES[0][1])
+    reply = json.loads(json.dumps(REPLIES[wire]).replace(own, json.dumps(sent)))
+    mended = json.loads(json.dumps(REPLIES[wire]).replace(own, json.dumps(kept)))
+    calls = extract_parallel_calls(reply)
+    assert sent in [call.name for call in calls]
+    with pytest.warns(UserWarning, match=f"name of {calls[0].id}"):
+        message = assistant_message(reply, calls)
+    assert message == assistant_message(mended, extract_parallel_calls(mended))
+    answers = json.dumps(format_parallel_results(answered(calls), wire))
+    assert (kept in answers) == (wire in ("gemini", "ollama"))
+
+
 @pytest.mark.parametrize("wire", STRICT)
 def test_answers_and_history_agree_on_mended_ids(wire):
     """Each answer has the id that its call has in the history, whatever the model sent."""

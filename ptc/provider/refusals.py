@@ -85,7 +85,8 @@ def _check_calls(message: Message, index: int) -> None:
     for place, item in enumerate(calls):
         path = f"messages[{index}].tool_calls[{place}]"
         function = _function(item, path)
-        _text(function, "name", f"{path}.function")  # continuedev/continue#5091
+        name = _text(function, "name", f"{path}.function")  # continuedev/continue#5091
+        _check_name(name, f"{path}.function.name")  # mcp-use/mcp-use#90
         call_id = _text(item, "id", path)
         _check_length(call_id, _LONGEST_ID, f"{path}.id")  # agno-agi/agno#5382
         _check_arguments(function, f"{path}.function")

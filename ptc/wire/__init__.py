@@ -62,7 +62,8 @@ def assistant_message(response: Any, calls: Sequence[ToolCall]) -> dict | list:
     True
 
     Untouched but for what makes every later request fail: an id missing or doubled, arguments
-    that are not a JSON object, no name. These are mended on a copy, and a UserWarning says which.
+    that are not a JSON object, a name that no tool can have. These are mended on a copy, and a
+    UserWarning says which.
 
     Raises:
         UnreadableReplyError: (a ValueError) as in :func:`extract_parallel_calls`.

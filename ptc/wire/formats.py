@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any, ClassVar, NamedTuple
 
 from ..calls import ToolCall
+from ..options import fit_name
 from ..text import to_json
 from .reading import (
     CallBody,
@@ -19,7 +20,6 @@ from .reading import (
     text_at,
 )
 
-UNNAMED = "unnamed"  # stands where a call has no name: providers refuse an empty one
 _DEEPEST = 100  # levels of an object that Google's servers read
 
 
@@ -88,7 +88,7 @@ class Format:
 
     def new_body(self, call: ToolCall) -> dict[str, Any]:
         """The part with name and arguments, made anew."""
-        return {"name": call.name or UNNAMED, self.arguments_key: self.written(call.arguments)}
+        return {"name": fit_name(call.name), self.arguments_key: self.written(call.arguments)}
 
     def new_call(self, call: ToolCall) -> dict[str, Any]:
         """A whole call, made anew."""
@@ -142,7 +142,7 @@ class Ollama(OpenAIChat):
 
     def answer(self, call: ToolCall, content: str, success: bool) -> dict[str, Any]:
         id = {"tool_call_id": call.sent_id} if call.sent_id else {}
-        return {"role": "tool", "tool_name": call.name, "content": content} | id
+        return {"role": "tool", "tool_name": fit_name(call.name), "content": content} | id
 
 
 class MessageList(OpenAIChat):
@@ -291,7 +291,7 @@ class Gemini(Format):
     def answer(self, call: ToolCall, content: str, success: bool) -> dict[str, Any]:
         id = {"id": call.sent_id} if call.sent_id else {}
         response = {"output": _plain(content)} if success else json.loads(content)
-        return {"functionResponse": id | {"name": call.name, "response": response}}
+        return {"functionResponse": id | {"name": fit_name(call.name), "response": response}}
 
     def turn(self, answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{"role": "user", "parts": answers}]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..calls import ToolCall
-from .formats import UNNAMED, Format
+from ..options import fit_name
+from .formats import Format
 from .reading import Slot, read_arguments, text_at
 
 _ALL = ""  # in place of a key: the whole call
@@ -69,7 +70,8 @@ def _faults(entry: Any, call: ToolCall, form: Format) -> list[str]:
     body = form.body(entry)
     if body is None or (form.needs_type and body is entry):
         return [*found, form.function_key]
-    if not text_at(body, "name"):
+    name = text_at(body, "name")
+    if not name or name != fit_name(name):
         found.append("name")
     if not _has_sound_arguments(body, call, form):
         found.append(form.arguments_key)
@@ -93,7 +95,7 @@ def _mend(slot: Slot, call: ToolCall, form: Format, key: str) -> None:
 
 def _mend_body(body: dict[str, Any], form: Format, key: str) -> None:
     if key == "name":
-        body[key] = UNNAMED
+        body[key] = fit_name(text_at(body, key) or "")
     else:
         arguments, _ = read_arguments(body.get(key))
         body[key] = form.written(arguments)
