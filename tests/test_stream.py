@@ -870,6 +870,8 @@ MALFORMED = {
         {"type": "response.output_text.delta", "output_index": 0, "delta": {}},
         {"type": "response.completed", "response": 5},
         {"type": "response.completed", "response": {"output": 5}},
+        {"type": "response.output_item.done", "output_index": 0, "item": {"type": "message"}},
+        {"type": "response.output_item.done", "output_index": 0, "item": {"id": "fc_0", "type": 5}},
     ],
 }  # fmt: skip
 
@@ -932,6 +934,37 @@ def test_the_work_for_a_stream_grows_as_the_stream(parts, registry):
 
     few, many = work(100), work(800)
     assert many < 10 * few
+
+
+@every_stream
+@pytest.mark.parametrize("needs", [{}, {"writes": "inbox"}], ids=["anything", "writes"])
+def test_each_call_of_a_stream_takes_as_many_steps_as_the_first(kind, needs, registry):
+    """Counted in steps of the interpreter, which see what is listed or sorted once more."""
+    registry.register(lambda x: x, name="one", **needs)
+    make, _ = STREAMS[kind]
+
+    def steps(n):
+        counted = 0
+
+        def count(frame, event, argument):
+            nonlocal counted
+            frame.f_trace_opcodes = True
+            counted += event == "opcode"
+            return count
+
+        incoming = IncomingReply(registry)
+        before = sys.gettrace()
+        sys.settrace(count)
+        try:
+            for each in make([("one", [f'{{"x": {i}}}']) for i in range(n)]):
+                for partial in incoming.take(each):
+                    incoming.tool_call(partial)
+        finally:
+            sys.settrace(before)
+        assert len(incoming.calls) == n
+        return counted
+
+    assert steps(160) < 10 * steps(20)
 
 
 # Any reply, cut anywhere
@@ -1003,6 +1036,36 @@ def test_a_reply_cut_anywhere_never_pays(kind, calls, data):
     assert [id for id, _, _ in messages] == [result.call.id for result in reply.results]
     if kind == "openai" and reply.results:
         assert accepted(reply)
+
+
+def fields_of(value, path=()):
+    """The paths to all that stands in an event."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, part in items:
+        yield (*path, key)
+        if isinstance(part, dict | list):
+            yield from fields_of(part, (*path, key))
+
+
+@every_stream
+@given(data=st.data())
+def test_junk_in_any_field_of_any_event_loses_no_result(kind, data):
+    """The first call ran before; whatever comes of the others, each has its answer."""
+    registry = ToolRegistry()
+    registry.register(lambda **given: given, name="echo", schema={"type": "object"})
+    make, _ = STREAMS[kind]
+    events = json.loads(json.dumps(list(make([("echo", ['{"x": 1}']) for _ in range(3)]))))
+    whole = next(n for n, event in enumerate(events) if "1}" in json.dumps(event)) + 1
+    event = data.draw(st.sampled_from(events[whole:]))
+    *above, last = data.draw(st.sampled_from(list(fields_of(event))))
+    for key in above:
+        event = event[key]
+    event[last] = data.draw(JUNK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        reply = execute_stream(events, registry)
+    assert reply.results[0].output == {"x": 1}
+    assert len(asked(reply.message, kind)) == len(reply.results)
 
 
 @given(chunks=st.lists(JUNK, max_size=4), data=st.data())

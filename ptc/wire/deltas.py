@@ -147,6 +147,14 @@ def index_at(data: dict[str, Any], key: str) -> int | None:
     return index
 
 
+def insert_call(calls: list[PartialCall], call: PartialCall) -> None:
+    """Put a new call in its place; calls that share an index stay in the order in which they came.
+
+    To sort all of them for each one would take a long reply ever longer.
+    """
+    insort(calls, call, key=attrgetter("index"))
+
+
 class _Pieces(list[str]):
     """One text, in the pieces in which it came."""
 
@@ -229,7 +237,7 @@ class ChatDeltas:
 
     def _new(self, index: int) -> PartialCall:
         call = PartialCall(index)
-        insort(self.calls, call, key=attrgetter("index"))
+        insert_call(self.calls, call)
         return call
 
     def _pointed_to(self, id: str | None, index: int | None, name: str) -> PartialCall | None:

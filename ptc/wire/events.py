@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .deltas import ChatDeltas, PartialCall, as_text, index_at
+from .deltas import ChatDeltas, PartialCall, as_text, index_at, insert_call
 from .formats import WIRES
 from .reading import (
     UnreadableReplyError,
@@ -73,11 +73,8 @@ class _Blocks:
     def __init__(self) -> None:
         self.has_ended = False
         self.cut: str | None = None
+        self.calls: list[PartialCall] = []
         self._blocks: dict[int, _Block] = {}
-
-    @property
-    def calls(self) -> list[PartialCall]:
-        return [block.call for block in self._in_order() if block.call and block.is_ours]
 
     def _in_order(self) -> list[_Block]:
         return [self._blocks[index] for index in sorted(self._blocks)]
@@ -86,6 +83,8 @@ class _Blocks:
         if index in self._blocks:
             raise UnreadableReplyError(f"two content blocks with the index {index}")
         self._blocks[index] = block
+        if block.call and block.is_ours:
+            insert_call(self.calls, block.call)
 
 
 _TEXTS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
@@ -221,6 +220,7 @@ class ResponsesEvents:
         self._next = 0  # an index that no item has
         self._texts: dict[int, list[str]] = {}
         self._calls: dict[int, PartialCall] = {}
+        self._in_order: list[PartialCall] = []
         self._by_item: dict[str | None, PartialCall] = {}  # by the item's own id
         self._by_id: dict[str, PartialCall] = {}
         self._last_items: list[dict[str, Any]] = []  # of the last event, if they are all
@@ -228,7 +228,7 @@ class ResponsesEvents:
 
     @property
     def calls(self) -> list[PartialCall]:
-        return self._last_calls or [self._calls[index] for index in sorted(self._calls)]
+        return self._last_calls or self._in_order
 
     def feed(self, chunk: Any) -> list[PartialCall]:
         kind, index = string_at(chunk, "type"), index_at(chunk, "output_index") or 0
@@ -253,6 +253,10 @@ class ResponsesEvents:
         """Take an item that begins or that is complete: the later one counts."""
         self._next = max(self._next, index + 1)
         if not _is_call(item):
+            if index in self._calls:
+                raise UnreadableReplyError(
+                    f"a call at {index} became something else: {excerpt(item)}"
+                )
             self._items[index] = item
             return []
         call = self._new(index) if is_new else self._known(index, item) or self._new(index)
@@ -280,8 +284,9 @@ class ResponsesEvents:
         if index in self._items or index in self._calls:
             index = self._next
             self._next += 1
-        self._calls[index] = PartialCall(index)
-        return self._calls[index]
+        call = self._calls[index] = PartialCall(index)
+        insert_call(self._in_order, call)
+        return call
 
     def _arguments(self, call: PartialCall, kind: str, event: Any) -> list[PartialCall]:
         if kind.endswith(".delta"):

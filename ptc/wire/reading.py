@@ -174,7 +174,7 @@ def _as_text(name: str, arguments: dict[str, Any]) -> str:
 
 def cut_by(key: str, reason: Any) -> str | None:
     """``finish_reason: length`` where the reason for a reply's end means that it was cut."""
-    return f"{key}: {reason}" if str(reason).lower() in _CUTS else None
+    return f"{key}: {reason}" if describe(reason).lower() in _CUTS else None
 
 
 def cut_problem(cut: str, problem: str | None = None) -> str:
