@@ -73,6 +73,16 @@ def registry():
     return ToolRegistry()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_a_proxy_is_not_asked_for_a_server_on_this_machine(registry, monkeypatch, name, host):
+    """It couldn't reach it, and many classrooms name one."""
+    with over_http() as address:
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        with Connection(address.replace("127.0.0.1", host)) as connection:
+            assert connection.register(registry)
+
+
 @pytest.fixture
 def server():
     return make_server()

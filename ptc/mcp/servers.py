@@ -2,11 +2,15 @@
 
 import shlex
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 _LONGEST_LOG = 10_000  # characters
+_SECONDS = 30.0  # for anything but reading, and
+_SECONDS_TO_READ = 300.0  # for the next piece of an answer: the SDK's own limits
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,20 @@ def _without_user(address: str) -> str:
         return parts._replace(netloc=host, query="", fragment="").geturl()
     except ValueError:
         return address
+
+
+@asynccontextmanager
+async def without_proxy(address: str) -> AsyncIterator[Any]:
+    """The SDK's transport to a server on this machine, which no proxy can reach."""
+    import httpx2
+    from mcp.client.streamable_http import streamable_http_client
+
+    limits = httpx2.Timeout(_SECONDS, read=_SECONDS_TO_READ)
+    async with (
+        httpx2.AsyncClient(trust_env=False, timeout=limits) as client,
+        streamable_http_client(address, http_client=client) as streams,
+    ):
+        yield streams
 
 
 class Log:

@@ -10,6 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import AsyncExitStack
 from typing import Any
 
+from ..client import may_use_proxy
 from ..text import explain, shorten
 from . import answers
 from .errors import (
@@ -19,7 +20,7 @@ from .errors import (
     failed_error,
     silent_error,
 )
-from .servers import Log, Resource
+from .servers import Log, Resource, without_proxy
 
 START_SECONDS = 30.0
 """How long a server may take until it has listed its tools."""
@@ -154,10 +155,12 @@ class Session:
         return self.name if info is None else f"the server {shorten(info.name, 60)!r}"
 
     def _transport(self) -> Any:
-        """The server, or where it is a command, one whose standard error we keep."""
+        """The server; a command's standard error is kept, and no proxy stands before our own."""
         from mcp import StdioServerParameters
         from mcp.client.stdio import stdio_client
 
+        if isinstance(self._server, str) and not may_use_proxy(self._server):
+            return without_proxy(self._server)
         if not isinstance(self._server, StdioServerParameters):
             return self._server
         self.log = Log()
