@@ -747,6 +747,14 @@ def circle() -> dict[str, Any]:
     return schema
 
 
+# Patterns that the regex package would write out, in gigabytes, before it looks at any clock.
+ENORMOUS = [
+    *("a{4000000000}", "a{4000000,}", "((((a{50}){50}){50}){50}){50}", "a{" + "9" * 4400 + "}"),
+    *("(?:[ab]{2000}|c){2000}", "[[]a{4000000}", "(?:[)]a{1000}){1000}", "(?:\\)a{1000}){1000}"),
+    *("(?#[)a{4000000}(?#])", "(?x)#[\n a{4000000}#]", "(?i:(?ix)a{1000} b){1000}"),
+]
+
+
 @pytest.mark.parametrize(
     ("schema", "why"),
     [
@@ -756,6 +764,7 @@ def circle() -> dict[str, Any]:
         ({"patternProperties": {"a" * 5001: {}}}, "a pattern has more than 5000 characters"),
         ({"pattern": "(" * 2000 + ")" * 2000}, "that is nested too deep"),
         ({"pattern": "("}, "'\\(' is not a 'regex'"),
+        *(({"pattern": pattern}, "100000 characters when written out") for pattern in ENORMOUS),
     ],
 )
 def test_a_schema_that_could_not_be_checked_is_refused_at_once(registry, schema, why):
@@ -801,6 +810,12 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
         ({"items": {"type": "integer"}}, list(range(500_000)), "that takes more than 0.5 s"),
         ({"anyOf": [{"type": "null"}] * 100}, list(range(500_000)), "more than 0.5 s"),
         ({"uniqueItems": True}, [n * (2**61 - 1) for n in range(50_000)], "more than 0.5 s"),
+        ({"enum": [[0] * 2000 + [n] for n in range(2000)]}, [0] * 2000 + [-1], "more than 0.5 s"),
+        ({"$ref": "#/title"}, {}, "a part of the tool's schema is not a schema"),
+        ({"$ref": "#/required"}, {}, "a part of the tool's schema is not a schema"),
+        ({"odd": {"pattern": "("}, "$ref": "#/properties/a/odd"}, "", "is not a schema: error"),
+        ({"odd": {"minimum": ""}, "$ref": "#/properties/a/odd"}, 1, "is not a schema: TypeError"),
+        ({"odd": {"pattern": "a{9999999}"}, "$ref": "#/properties/a/odd"}, "", "written out"),
         ({"$ref": "#/properties/a"}, {}, "that is nested too deep"),
         (
             {"$ref": "#/properties/a", "unevaluatedProperties": False},
@@ -809,9 +824,10 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
         ),
     ],
 )
-def test_a_check_that_takes_too_long_is_given_up(registry, schema, value, why):
+def test_a_check_that_takes_too_long_or_can_t_be_made_is_given_up(registry, schema, value, why):
     """The call is answered, and its model reads why; nothing else waits for minutes."""
-    registry.register(dict, name="tool", schema={"properties": {"a": schema}})
+    whole = {"title": "A tool", "required": ["a"], "properties": {"a": schema}}
+    registry.register(dict, name="tool", schema=whole)
     error = refusal(registry, "tool", a=value)
     assert error.startswith("the arguments for 'tool' can't be checked: ")
     assert why in error and len(error) < 300
@@ -835,8 +851,14 @@ def test_a_check_after_one_that_was_given_up_has_its_whole_time(registry):
     [
         ({"pattern": "^(a+)+$"}, "a" * 28),
         ({"pattern": r"^(?!\.)(?<first>\p{L}+)\/\u0041$"}, "é/A"),
+        (
+            {"pattern": "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"},
+            "01234567-89ab-cdef-0123-456789abcdef",
+        ),
+        ({"pattern": "^.{1,65535}$"}, "a" * 5000),
         ({"uniqueItems": True}, [1, True, "1", [1], [True], {"a": 1}, {"a": True}, None, 0, False]),
         ({"enum": list(range(50_000))}, 49_999),
+        ({"enum": [[1], {"a": [1]}, 2]}, {"a": [1.0]}),
         ({"multipleOf": 0.1}, 0.3),
         ({"multipleOf": 1e-300}, 1e308),
         ({"multipleOf": 0.01}, 10**400),
@@ -867,6 +889,8 @@ def test_unique_objects_are_not_compared_pair_by_pair(registry):
         ({"multipleOf": 0.01}, float("inf"), "a: inf is not a multiple of 0.01"),
         ({"multipleOf": 7}, 10**400, "is not a multiple of 7"),
         ({"enum": list(range(50_000))}, -1, "a: -1 is not one of [0, 1, 2"),
+        ({"enum": [1, [1]]}, True, "a: True is not one of [1, [1]]"),
+        ({"enum": [1, [1]]}, [True], "a: [True] is not one of [1, [1]]"),
         ({"anyOf": [{"type": "null"}, {"minimum": 3}]}, 1, "a: 1 is not valid under any"),
         ({"oneOf": [{"minimum": 3}, {"minimum": 4}]}, 5, "a: 5 is valid under each of"),
         ({"oneOf": [{"minimum": 3}, {"type": "null"}]}, 1, "a: 1 is not valid under any"),

@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+from ..text import explain
 from .clock import Unchecked, compiled, limited, look_at_the_clock
 from .faults import MOST_TOLD
 
@@ -67,6 +68,12 @@ class Bounded:
         except Unresolvable as error:
             raise Unchecked(
                 f"the tool's schema refers to {error.ref!r}, which is not in it; nothing is fetched"
+            ) from None
+        except Unchecked:
+            raise
+        except Exception as error:  # a reference leads to what nobody has checked
+            raise Unchecked(
+                f"a part of the tool's schema is not a schema: {explain(error)}"
             ) from None
 
 

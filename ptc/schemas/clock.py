@@ -1,15 +1,34 @@
 """A time limit for checks, which patterns keep too."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from math import inf
+from math import inf, prod
 from time import thread_time
 from typing import Any
 
 LONGEST_PATTERN = 5_000
 """How many characters a pattern may have: reading it takes time too."""
+
+LARGEST_PATTERN = 100_000
+"""How many characters it may have when its repeats are written out: ``(a{300}){300}`` has 90,000.
+
+The ``regex`` package does write them out, at some 300 bytes each and without a look at any clock.
+"""
+
+_PIECE = re.compile(
+    r"""
+      \\ .                              # \d
+    | \[ (?: \\ . | [^\]\\] )* \]       # [a-z]
+    | \{ (?P<least> \d+ ) (,\d*)? \}    # {3} {3,} {3,5}
+    | .
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_LEAST = re.compile(r"\{(\d+)")
+_WITH_COMMENTS = re.compile(r"\(\?(\#|\w*x)")  # in which brackets and parentheses mean nothing
 
 
 class Unchecked(Exception):
@@ -75,4 +94,35 @@ def compiled(pattern: str) -> Any:
 
     if len(pattern) > LONGEST_PATTERN:
         raise Unchecked(f"a pattern has more than {LONGEST_PATTERN} characters")
+    if written_out(pattern) > LARGEST_PATTERN:
+        raise Unchecked(f"a pattern has more than {LARGEST_PATTERN} characters when written out")
     return regex.compile(pattern)
+
+
+def written_out(pattern: str) -> int:
+    """How many characters a pattern has once its repeats are written out; never too few.
+
+    >>> written_out("([ab]{3}x){10}")
+    40
+    """
+    if _WITH_COMMENTS.search(pattern):
+        return prod(map(_times, _LEAST.findall(pattern)))
+    open_groups, last = [0], 0
+    for piece in _PIECE.finditer(pattern):
+        if piece["least"]:
+            more = last * (_times(piece["least"]) - 1)
+            last += more
+            open_groups[-1] += more
+        elif piece[0] == "(":
+            open_groups.append(0)
+        elif piece[0] == ")" and len(open_groups) > 1:
+            last = open_groups.pop()
+            open_groups[-1] += last
+        else:
+            last = 1
+            open_groups[-1] += 1
+    return sum(open_groups)
+
+
+def _times(digits: str) -> int:
+    return max(int(digits[:10]), 1)

@@ -59,6 +59,16 @@ def unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> It
         yield ValidationError(f"{instance!r} has non-unique elements")
 
 
+def enum(validator: Any, values: list[Any], instance: Any, schema: Any) -> Iterator[Any]:
+    wanted, is_large = _hashable(instance), isinstance(instance, (dict, list))
+    for value in values:
+        if is_large:
+            look_at_the_clock()
+        if isinstance(value, (dict, list)) == is_large and _hashable(value) == wanted:
+            return
+    yield ValidationError(f"{instance!r} is not one of {values!r}")
+
+
 def multiple_of(validator: Any, step: Any, instance: Any, schema: Any) -> Iterator[Any]:
     if not validator.is_type(instance, "number"):
         return
@@ -109,6 +119,7 @@ def unevaluated_items(validator: Any, part: Any, instance: Any, schema: Any) -> 
 KEYWORDS = {
     "additionalProperties": additional_properties,
     "anyOf": any_of,
+    "enum": enum,
     "multipleOf": multiple_of,
     "oneOf": one_of,
     "pattern": pattern,
