@@ -10,6 +10,7 @@ import datetime as dt
 import doctest
 import enum
 import functools
+import html
 import io
 import itertools
 import json
@@ -693,7 +694,8 @@ def test_flags_are_no_secrets(monkeypatch, value):
 NAMES = """
     OPENAI_API_KEY token MySecret PASSWORDS KEYS GITHUB_TOKEN DB_PASSWD SMTP_PASS SSH_PASSPHRASE
     AWS_CREDENTIALS GOOGLE_APPLICATION_CREDENTIALS CLIENT_SECRET MYSQL_PWD PGPASSWORD apiKey APIKey
-    githubToken db-password KEY2 SECRET_2 OPENAI_APIKEY
+    githubToken db-password KEY2 SECRET_2 OPENAI_APIKEY PRIVATEKEY awsSecretkey GITHUB_PAT JWT
+    DBPASS SIM_PASSCODE BEARER
 """
 
 
@@ -706,10 +708,13 @@ def test_a_variable_is_known_by_the_words_of_its_name(monkeypatch, name):
 
 @pytest.mark.parametrize(
     "name",
-    "CITY KEYBOARD MONKEY TOKENIZERS_PARALLELISM COMPASS BYPASS PASSENGER PWD OLDPWD".split(),
+    [
+        *"CITY KEYBOARD MONKEY TOKENIZERS_PARALLELISM COMPASS BYPASS PASSENGER PWD OLDPWD".split(),
+        *"PASS_THROUGH SSH_KEYS_DIR DB_PASSWORD_FILE keyFile TOKEN_TYPE KEY_NAME PATH PATTERN".split(),
+    ],
 )
 def test_other_variables_are_not_secrets(monkeypatch, name):
-    """A word that only begins or ends like one; the folder of a shell."""
+    """A word that only begins or ends like one; the folder of a shell; where a secret is kept."""
     monkeypatch.setenv(name, "Paris-in-spring")
     assert "Paris-in-spring" not in secrets() and content("Paris-in-spring") == "Paris-in-spring"
 
@@ -727,6 +732,14 @@ def test_other_variables_are_not_secrets(monkeypatch, name):
         ("Server=host;User Id=user;Password=hunter2;", "hunter2"),
         ("host=host user=user password=hunter2", "hunter2"),
         ("AccountName=user;AccountKey=hunter2==;Suffix=core", "hunter2=="),
+        ("Endpoint=sb://host;SharedAccessKeyName=user;SharedAccessKey=hunter2=", "hunter2="),
+        ("host=host user=user password='hunter 2 ;' dbname=db", "hunter 2 ;"),
+        ("Server=host;Pwd={hun;ter2};Database=db", "hun;ter2"),
+        ("https://host/db?user=user&api_key=hunter2&x=1", "hunter2"),
+        ("https://hunter2hunter2hunter2@host/db", "hunter2hunter2hunter2"),
+        ("https://hunter2hunter2hunter2:x@host/db", "hunter2hunter2hunter2"),
+        ('{"user": "user", "at": [{"host": "host", "private_key": "hunter2"}]}', "hunter2"),
+        ('{"url": "postgres://user:hunter2@host/db", "monkey": "host"}', "hunter2"),
     ],
 )
 def test_the_password_in_an_address_is_a_secret(monkeypatch, value, password):
@@ -743,19 +756,29 @@ ENCODED = {
     "percent in small letters": lambda key: re.sub(
         "%..", lambda code: code[0].lower(), urllib.parse.quote(key)
     ),
+    "percent, twice": lambda key: urllib.parse.quote(urllib.parse.quote(key, safe=""), safe=""),
+    "percent of JavaScript": lambda key: urllib.parse.quote(key, safe="!~*'()"),
     "a query": lambda key: urllib.parse.urlencode({"key": key}),
     "JSON": json.dumps,
     "JSON in JSON": lambda key: json.dumps(json.dumps([key])),
+    "JSON in JSON in JSON": lambda key: json.dumps(json.dumps(json.dumps(key))),
+    "JSON of PHP": lambda key: json.dumps(key).replace("/", "\\/"),
     "a repr": repr,
+    "a repr in ASCII": ascii,
+    "HTML": html.escape,
+    "HTML, texts alone": lambda key: html.escape(key, quote=False),
+    "HTML of Jinja": lambda key: html.escape(key).replace("&quot;", "&#34;"),
     "base64": lambda key: base64.b64encode(key.encode()).decode(),
     "base64, one later": lambda key: base64.b64encode(f"a{key}b".encode()).decode(),
     "base64, two later": lambda key: base64.b64encode(f"ab{key}c".encode()).decode(),
     "base64 for URLs": lambda key: base64.urlsafe_b64encode(f"user:{key}".encode()).decode(),
+    "base64 in a URL": lambda key: urllib.parse.quote(base64.b64encode(key.encode()), safe=""),
     "base64 in lines": lambda key: base64.encodebytes(b"?" * 50 + key.encode()).decode(),
     "hexadecimal": lambda key: key.encode().hex(),
     "lines": lambda key: f"{key[:7]}\n{key[7:12]}\r\n    {key[12:]}",
     "short lines": lambda key: "\n".join(re.findall(".{1,5}", key)),
     "lines of a shell": lambda key: f"{key[:7]} \\\n  {key[7:]}",
+    "lines of a browser": lambda key: f"{key[:7]}\u200b{key[7:12]}\u2028{key[12:]}",
     "lines in JSON": lambda key: json.dumps(f"{key[:7]}\n{key[7:]}"),
     "lines in JSON in JSON": lambda key: json.dumps(json.dumps(f"{key[:7]}\n{key[7:]}")),
 }

@@ -1,6 +1,7 @@
 """What must not reach a model: the secrets of the environment, however they are written."""
 
 import base64
+import html
 import json
 import os
 import re
@@ -20,19 +21,41 @@ _FLAGS = {"true", "false", "none", "null"}  # as in TOKEN_CACHE=false
 # The words of a name: API_KEY, apiKey and APIKey are "api" and "key", KEYBOARD is one word.
 _WORD = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET_WORD = re.compile(
-    "KEYS?|PASS|PWD|CREDENTIALS?|.*(?:APIKEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)S?"
+    """
+    (KEY | CREDENTIAL | JWT | PAT) S?
+    | PASS | PWD | DBPASS | BEARER
+    | .* (API | ACCESS | ACCOUNT | AUTH | PRIVATE | SECRET | SIGNING | SSH) KEYS?
+    | .* (TOKEN | SECRET | PASSWORD | PASSWD | PASSPHRASE | PASSCODE) S?
+    """,
+    re.VERBOSE,
 )
+# The last word of a name that says where a secret is, or what kind, and not the secret itself.
+_ABOUT_IT = {"DIR", "DIRECTORY", "FILE", "FOLDER", "NAME", "PATH", "THROUGH", "TYPE", "URI", "URL"}
 
 __all__ = ["mask", "mask_json", "secrets"]
 _NO_SECRETS = {"PWD", "OLDPWD"}  # the folder of a shell
 
-# The password in postgres://user:password@host/db, and in Server=host;Password=password;
-_IN_URL = [re.compile(r"://[^\s:/@]*:([^\s/]+)@"), re.compile(r"://[^\s:/@]*:([^\s@]+)@")]
-_IN_SETTINGS = re.compile(r"\b(?:password|passwd|pwd|accountkey|accesskey)=([^\s;&]+)", re.I)
+# The password in postgres://user:password@host/db, and a token in https://token@host.
+_IN_URL = [
+    re.compile(r"://[^\s:/@]*:([^\s/]+)@"),
+    re.compile(r"://[^\s:/@]*:([^\s@]+)@"),
+    re.compile(r"://([^\s:/@]{20,})(?::[^\s/@]*)?@"),
+]
+# Password=password; in settings and in the query of an address, also as password='pass word'.
+_IN_SETTINGS = re.compile(
+    r"""
+    (?<![a-z]) (?: [a-z]+ [_-] | api | access | account | private | shared ?access )?
+    (?: password | passwd | pwd | passphrase | secret | token | (?<=[a-z_-])key )
+    \s*=\s* (?: '([^']*)' | "([^"]*)" | \{([^}]*)\} | ([^\s;&'"{]+) )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 
 # A line break inside a text, with what is around it: indentation, and the backslashes of a shell
 # or of JSON in JSON. It starts where such a run starts, or a long run would be read many times.
-_BREAK = r"[ \t\\]*(?:(?:[\r\n]|(?<=\\)[nr])[ \t\\]*)+"
+_AROUND = r"[ \t\\]*"
+_LINE_END = r"[\r\n\u2028\u2029\u200b\xad]"  # or where a line may end: no width, a soft hyphen
+_BREAK = rf"{_AROUND}(?:(?:{_LINE_END}|(?<=\\)[nr]){_AROUND})+"
 _BREAKS = re.compile(rf"(?<![ \t\\]){_BREAK}")
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -42,11 +65,12 @@ def secrets() -> list[str]:
     """What to hide: the secrets of the environment in all their spellings, longest first.
 
     A secret is the value of a variable whose name has one of the words key, token, secret,
-    password, passwd, pass, pwd, passphrase or credentials in it (``API_KEY``, ``githubToken``;
-    not ``KEYBOARD``), and the password in a value such as ``postgres://user:password@host``.
-    Numbers, flags such as "false" and values of fewer than four characters are not secrets.
+    password, passwd, pass, pwd, passphrase, passcode, bearer, pat, jwt or credentials in it
+    (``API_KEY``, ``githubToken``; not ``KEYBOARD``, nor ``KEY_FILE``), the same of the keys of a
+    JSON object, and the password in a value such as ``postgres://user:password@host``. Numbers,
+    flags such as "false" and values of fewer than four characters are not secrets.
 
-    Each is also found as Python and JSON quote it (JSON in JSON too), as URLs escape it, in
+    Each is also found as Python, JSON and HTML quote it (JSON in JSON too), as URLs escape it, in
     base64 and in hexadecimal digits.
 
         >>> os.environ["DEMO_API_KEY"] = "sk-hunter2"
@@ -94,22 +118,45 @@ def mask_json(text: str, hidden: Sequence[str]) -> str:
 def _secrets_in(name: str, value: str) -> frozenset[str]:
     """The secrets in one variable of the environment."""
     found = set(_passwords_in(value))
+    for key, part in _parts_of(value):
+        found |= _secrets_in(key, part)
     if _names_a_secret(name):
         found.add(value)
         found.update(line for line in value.splitlines() if len(line) >= 16 and line[0] != "-")
     return frozenset(secret.strip() for secret in found if _is_secret(secret.strip()))
 
 
+def _parts_of(value: str) -> Iterator[tuple[str, str]]:
+    """The texts in a value that is a JSON object, each with its key."""
+    if not value.lstrip().startswith("{"):
+        return
+    try:
+        inner = [json.loads(value)]
+    except (ValueError, RecursionError):
+        return
+    while inner:
+        holder = inner.pop()
+        items = holder.items() if isinstance(holder, dict) else (("", item) for item in holder)
+        for key, item in items:
+            if isinstance(item, str):
+                yield key, item
+            elif isinstance(item, dict | list):
+                inner.append(item)
+
+
 def _names_a_secret(name: str) -> bool:
-    words = (word.upper() for word in _WORD.findall(name))
-    return name.upper() not in _NO_SECRETS and any(map(_SECRET_WORD.fullmatch, words))
+    words = [word.upper() for word in _WORD.findall(name)]
+    if name.upper() in _NO_SECRETS or (words and words[-1] in _ABOUT_IT):
+        return False
+    return any(map(_SECRET_WORD.fullmatch, words))
 
 
 def _passwords_in(value: str) -> Iterator[str]:
-    for pattern in (*_IN_URL, _IN_SETTINGS):
-        for password in pattern.findall(value):
-            yield password
-            yield unquote(password)
+    found = [password for pattern in _IN_URL for password in pattern.findall(value)]
+    found += ["".join(forms) for forms in _IN_SETTINGS.findall(value)]
+    for password in found:
+        yield password
+        yield unquote(password)
 
 
 def _is_secret(value: str) -> bool:
@@ -134,14 +181,26 @@ def _spelled(found: frozenset[str]) -> tuple[str, ...]:
 
 def _spellings(secret: str) -> Iterator[str]:
     data = secret.encode("utf-8", "surrogateescape")
-    for quoted in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], _quoted(secret)):
-        yield from (quoted, _quoted(quoted))
-    for escaped in (quote(data), quote(data, safe=""), quote_plus(data)):
+    in_ascii = json.dumps(secret)[1:-1]
+    in_python = (repr(secret)[1:-1], ascii(secret)[1:-1])
+    for quoted in (secret, *in_python, in_ascii, in_ascii.replace("/", r"\/"), _quoted(secret)):
+        yield from (quoted, _quoted(quoted), _quoted(_quoted(quoted)))
+    for escaped in _in_urls(data):
         yield escaped
         yield re.sub("%..", lambda code: code[0].lower(), escaped)
+    in_html = html.escape(secret)
+    yield from (in_html, html.escape(secret, quote=False))
+    yield in_html.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")  # markupsafe's
     for encoded in (data.hex(), data.hex().upper(), *_in_base64(data)):
         if len(encoded) >= _SHORTEST_ENCODED:
-            yield encoded
+            yield from (encoded, quote(encoded, safe=""))
+
+
+def _in_urls(data: bytes) -> Iterator[str]:
+    yield from (quote(data), quote_plus(data))
+    yield quote(data, safe="!~*'()")  # JavaScript's encodeURIComponent
+    yield quote(quote(data, safe=""))
+    yield quote(data, safe="")
 
 
 def _in_base64(data: bytes) -> Iterator[str]:
