@@ -155,7 +155,7 @@ def test_progress_is_kept_and_can_be_forgotten(capsys, progress_file):
     assert not progress_file.exists()
 
 
-JUNK = ["{", "7", '{"a": 1}', "[[1]]", "[1]", '"00.1"', "caf\xe9"]
+JUNK = ["{", "[" * 100_000, "7", '{"a": 1}', "[[1]]", "[1]", '"00.1"', "caf\xe9"]
 
 
 @pytest.mark.parametrize("junk", JUNK)
@@ -192,6 +192,16 @@ def test_progress_that_cannot_be_kept_is_said(capsys, monkeypatch, tmp_path):
         said = told(capsys, "00.1", max)
         assert "✓ 00.1" in said and "progress is not kept" in said
         assert "1 of 1 exercises" in said
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
+def test_what_is_no_ordinary_file_is_left_alone(capsys, progress_file):
+    """A pipe is not read, which might take for ever; nothing takes the place of a device."""
+    os.mkfifo(progress_file)
+    assert "progress is not kept" in told(capsys, "00.1", max)
+    exercises.progress(forget=True)
+    assert "nothing is forgotten" in capsys.readouterr().out
+    assert progress_file.is_fifo()
 
 
 def python(code: str, **environment: str) -> subprocess.Popen:

@@ -1,7 +1,8 @@
 """Which exercises are done: a small file that several notebooks may write at once.
 
 The file is a JSON list of numbers, ``["00.1", "03.1"]``. It is replaced as a whole, never written
-in place, so a full disk leaves it as it was. A file that holds something else is set aside.
+in place, so a full disk leaves it as it was. A file that holds something else is set aside. What is
+no ordinary file is left alone: root would replace even a device, and a pipe may never be read.
 """
 
 import json
@@ -67,12 +68,18 @@ def _read(file: Path) -> set[str]:
 
     Raises:
         ValueError: it holds something else.
+        OSError: it can't be read, or is a folder, a device or a pipe.
     """
+    if file.exists() and not file.is_file():
+        raise OSError(f"{file} is not an ordinary file")
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return set()
-    numbers = json.loads(text) if text.strip() else []
+    try:
+        numbers = json.loads(text) if text.strip() else []
+    except RecursionError:
+        numbers = None
     if not isinstance(numbers, list) or not all(isinstance(number, str) for number in numbers):
         raise ValueError("not a list of exercises")
     return set(numbers)
