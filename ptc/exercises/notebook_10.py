@@ -119,18 +119,24 @@ def _why(got: Any, expected: list[dict]) -> str:
         return "Give a list of dicts, one for each call."
     if len(got) < len(expected):
         return (
-            f"{len(expected)} calls were sent: two share an index, or have none. What tells them "
+            f"{_sent(expected)}: two share an index, or have none. What tells them "
             "apart is a new id."
         )
     if len(got) > len(expected):
         return (
-            f"{len(expected)} calls were sent: a delta without an id, or with the same id again, "
+            f"{_sent(expected)}: a delta without an id, or with the same id again, "
             "goes on with the call of its index."
         )
     texts = [item.get("arguments") for item in got]
+    if any(isinstance(text, dict) for text in texts):
+        return "The arguments are the text as it came: nothing has to be parsed here."
     if texts != [item["arguments"] for item in expected]:
         return "The pieces of a call's arguments belong one after the other, and to that call."
     return f"It should be {expected!r}."
+
+
+def _sent(expected: list[dict]) -> str:
+    return "One call was sent" if len(expected) == 1 else f"{len(expected)} calls were sent"
 
 
 # --- 10.2: start early -------------------------------------------------------------------------
@@ -230,6 +236,7 @@ def _kept_valid(one_turn: Callable[..., Any]) -> None:
     for calls in (1, 2, 3, 3):  # the same once more, in another conversation
         _finished(one_turn, calls)
         _interrupted(one_turn, calls)
+    _in_words(one_turn)
 
 
 def _finished(one_turn: Callable[..., Any], calls: int) -> None:
@@ -252,6 +259,31 @@ def _finished(one_turn: Callable[..., Any], calls: int) -> None:
         )
     if got != calls:
         raise Wrong(told + f"it gives {shown(got)}; it should be {calls}, the number of answers.")
+
+
+def _in_words(one_turn: Callable[..., Any]) -> None:
+    """A reply without calls, the last of most conversations."""
+    message = {"role": "assistant", "content": "It is 14:05 in Paris."}
+    history = [deepcopy(_QUESTION)]
+    told = "for a reply in words, a message without 'tool_calls', "
+
+    def run(calls: Any) -> list[dict]:
+        if calls:
+            raise Wrong(told + f"it calls run({shown(calls, 60)}); there is nothing to run.")
+        return []
+
+    try:
+        got = one_turn(history, lambda history: message, run)
+    except (KeyboardInterrupt, Stopped, Wrong):
+        raise
+    except BaseException as error:
+        raise Wrong(told + f"it raised {explain(error)}.") from error
+    if history != [_QUESTION, message]:
+        raise Wrong(
+            told + f"the history has the roles {_roles(history)}; it should grow by that message."
+        )
+    if got != 0 or type(got) is not int:
+        raise Wrong(told + f"it gives {shown(got)}; it should be 0: nothing was answered.")
 
 
 class _Turn:
@@ -391,7 +423,7 @@ EXERCISES = {
         solution="""
             def one_turn(history, ask, run):
                 message = ask(history)
-                answers = run(message["tool_calls"])
+                answers = run(message.get("tool_calls"))
                 history += [message, *answers]
                 return len(answers)
         """,

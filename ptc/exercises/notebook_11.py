@@ -61,13 +61,17 @@ def _why_not_promise(got: list, share: Any) -> str:
     exact = [batches ** (1 / calls) for calls, batches in _PROMISES]
     if all(is_number(g) and close(g, 100 * e) for g, e in zip(got, exact, strict=True)):
         return "That is in percent; give it from 0 to 1."
+    for digits in (1, 2, 3, 4):
+        rounded = [round(share, digits) for share in exact]
+        if all(is_number(g) and close(g, r) for g, r in zip(got, rounded, strict=True)):
+            return "That is rounded. Don't round it: in large batches the last digits count."
     return "n calls are all in time with chance share × share × … × share, n times."
 
 
 # --- 11.3: the fewest workers ----------------------------------------------------------------
 
 _LARGEST, _ENOUGH, _FAR_TOO_MANY = 10_000, 20, 1_000
-_SEARCHES = [  # the smallest number that meets the goal, and the most that we can pay
+_SEARCHES = [  # the smallest number that meets the goal, and the most that we can pay for
     *((first, _LARGEST) for first in (290, 1, 2, 9_999, 10_000, 4_999, 5_000, 5_001, 8_192)),
     (10_001, _LARGEST),
     *((first, 1) for first in (1, 2)),
@@ -92,12 +96,12 @@ def _search(fewest: Callable[..., Any]) -> None:
             if len(asked) <= _FAR_TOO_MANY:
                 raise
             raise Wrong(
-                f"we can pay {most} workers: it has asked for {_FAR_TOO_MANY} simulations and goes "
-                "on. Try the middle: it halves what is left to search, whatever comes out."
+                f"we can pay for {most} workers: it has asked for {_FAR_TOO_MANY} simulations and "
+                "goes on. Try the middle: it halves what is left to search, whatever comes out."
             ) from wrong
         if type(got) is not int or got != expected or len(asked) > _ENOUGH or _astray(asked, most):
-            where = f"from {first} up" if expected else "never"
-            told = f"the goal is met {where}, and we can pay {most}: it gives"
+            goal = f"is met from {first} up" if expected else "is never met"
+            told = f"the goal {goal}, and we can pay for {most}: it gives"
             why = _why_not_fewest(got, expected, most, asked)
             raise Wrong(f"{told} {shown(got)} after {len(asked)} simulations. {why}")
 
@@ -112,7 +116,7 @@ def _why_not_fewest(got: Any, expected: int, most: int, asked: list[Any]) -> str
     if odd := _astray(asked, most):
         return f"It asked about {odd[0]!r} workers; there are 1 to {most}."
     if expected == 0:
-        return "No number that we can pay meets the goal, and for that it should give 0."
+        return "No number that we can pay for meets the goal, and for that it should give 0."
     if got != expected and got == 0:
         return f"It should be {expected}: a number at the edge counts as well."
     if got == expected - 1:

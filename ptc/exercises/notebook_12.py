@@ -117,7 +117,7 @@ def _judge_conflict(conflict: Callable[..., Any]) -> None:
 
 def _why_not_conflict(got: list, answer: Any, a: Touched, b: Touched) -> str:
     if type(answer) is not bool:
-        return "Give True or False, and no set: bool(…) makes one of it, False of an empty one."
+        return "Give True or False, not a set: bool(…) is True of a set, and False of an empty one."
     for model, why in _MODELS:
         if all(g == bool(model(*pair)) for g, pair in zip(got, _PAIRS, strict=True)):
             return why
@@ -178,7 +178,7 @@ def _why_not_before(got: Sequence[Any], batch: list[Touched]) -> str:
         if n in before:
             return f"Call {n} waits for itself, and never starts."
         if late := [m for m in before if not 0 <= m < n]:
-            return f"Call {n} waits for {late[0]}; calls wait for earlier ones alone, from 0 on."
+            return f"Call {n} waits for {late[0]}; a call waits only for earlier ones, from 0 on."
         met = {m for m in range(n) if _conflict(batch[m], batch[n])}
         waits.append(set(before).union(*(waits[m] for m in before)))
         needed.append(met.union(*(needed[m] for m in met)))

@@ -13,6 +13,12 @@ _HINTS = [
     for reads, repeats in product((True, False), repeat=2)
 ]
 _HINTS += [{}, {"readOnlyHint": True}, {"idempotentHint": True}, {"destructiveHint": False}]
+_HINTS += [  # hints that decide nothing here beside one that does
+    {decides: True, other: value}
+    for decides in ("readOnlyHint", "idempotentHint")
+    for other in ("destructiveHint", "openWorldHint")
+    for value in (True, False)
+]
 _CASES = [(hints, trusted) for hints in _HINTS for trusted in (True, False)]
 
 
@@ -43,10 +49,14 @@ def _why_not(got: Any, expected: dict, hints: dict, trusted: bool, given: dict) 
         return f"'touches' should be {_READS!r} or {_WRITES!r}."
     if not trusted:
         return "A stranger may say what it likes: we assume the worst, whatever the hints are."
+    if {"destructiveHint", "openWorldHint"} & hints.keys():
+        return "destructiveHint and openWorldHint decide neither of the two: leave them out."
     if got["touches"] != expected["touches"]:
         if hints.get("readOnlyHint"):
             return "A tool that only reads can't be in the way of another one that does."
-        return "Without readOnlyHint a tool may write; that it may be repeated says nothing here."
+        if hints.get("idempotentHint"):
+            return "A tool that may be repeated may still write: only readOnlyHint says no."
+        return "Without a readOnlyHint that is True, a tool counts as one that writes."
     if hints.get("readOnlyHint"):
         return "What only reads changes nothing, so it may be read again: it is idempotent, too."
     if hints.get("idempotentHint"):

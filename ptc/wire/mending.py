@@ -30,8 +30,13 @@ def mend(message: Any, calls: Sequence[ToolCall], form: Format) -> Mended:
     Raises ValueError where the calls are not those of the message.
     """
     entries = form.entries(message)
-    if message == {} or len(entries) != len(calls):
-        raise ValueError(f"these {len(calls)} calls are not those of the reply's message")
+    if message == {}:
+        raise ValueError("the reply has no message that a history could keep")
+    if len(entries) != len(calls):
+        raise ValueError(
+            f"the calls are not those of the reply's message: given {len(calls)}, "
+            f"in the message {len(entries)}"
+        )
     faults = [_faults(entry, call, form) for entry, call in zip(entries, calls, strict=True)]
     if not any(faults):
         return Mended(message, [])

@@ -104,7 +104,7 @@ def places_for_results(deltas, start):
 
 def appended_at_the_end(history, ask, run):
     message = ask(history)
-    answers = run(message["tool_calls"])
+    answers = run(message.get("tool_calls"))
     history.append(message)
     history.extend(answers)
     return len(answers)
@@ -115,7 +115,7 @@ def taken_back(history, ask, run):
     message = ask(history)
     history.append(message)
     try:
-        answers = run(message["tool_calls"])
+        answers = run(message.get("tool_calls"))
     except BaseException:
         history.pop()
         raise
@@ -128,13 +128,13 @@ def answered_in_any_case(history, ask, run):
     message = deepcopy(ask(history))
     answers = [
         {"role": "tool", "tool_call_id": item["id"], "content": "stopped"}
-        for item in message["tool_calls"]
+        for item in message.get("tool_calls", [])
     ]
     try:
-        answers = run(message["tool_calls"])
+        answers = run(message.get("tool_calls"))
     finally:
         history += [message, *answers]
-    return len(message["tool_calls"])
+    return len(answers)
 
 
 RIGHT = {

@@ -85,6 +85,10 @@ def reads_the_id(deltas):
     return [{"id": delta["id"], "name": "", "arguments": ""} for delta in deltas]
 
 
+def parsed(deltas):
+    return [call | {"arguments": json.loads(call["arguments"])} for call in by_index(deltas)]
+
+
 def start_at_the_end(deltas, start):
     texts = {}
     for delta in deltas:
@@ -243,6 +247,35 @@ def runs_the_message(history, ask, run):
     return len(answers)
 
 
+def needs_calls(history, ask, run):
+    message = ask(history)
+    answers = run(message["tool_calls"])
+    history += [message, *answers]
+    return len(answers)
+
+
+def keeps_no_words(history, ask, run):
+    message = ask(history)
+    if not message.get("tool_calls"):
+        return 0
+    return needs_calls(history, lambda history: message, run)
+
+
+def gives_the_words(history, ask, run):
+    message = ask(history)
+    if not message.get("tool_calls"):
+        history.append(message)
+        return message["content"]
+    return needs_calls(history, lambda history: message, run)
+
+
+def runs_the_words(history, ask, run):
+    message = ask(history)
+    answers = run(message.get("tool_calls") or [message])
+    history += [message, *answers]
+    return len(answers)
+
+
 def asks_with_the_question(history, ask, run):
     message = ask(history[0])
     answers = run(message["tool_calls"])
@@ -263,6 +296,7 @@ WRONG = {
         (larger_ids_alone, "ids of which one is a part of the other"),
         ([], "give the function itself"),
         (lambda deltas: {}, "Give a list of dicts"),
+        (parsed, "The arguments are the text as it came"),
         (lambda deltas: [{**c, "id": 0} for c in by_index(deltas)], "It should be"),
     ],
     "10.2": [
@@ -287,6 +321,10 @@ WRONG = {
         (asks_twice, "it asks the model 2 times"),
         (runs_twice, "it runs the calls 2 times"),
         (runs_the_message, "run takes the message's tool_calls"),
+        (needs_calls, "for a reply in words, a message without 'tool_calls', it raised KeyError"),
+        (keeps_no_words, "it should grow by that message"),
+        (gives_the_words, "nothing was answered"),
+        (runs_the_words, "there is nothing to run"),
         (asks_with_the_question, "ask takes the history"),
         (lambda history, ask: 1, "TypeError"),
     ],

@@ -68,6 +68,8 @@ WRONG = {
     "11.2": [
         (lambda calls, batches: batches, "the share of the batches"),
         (lambda calls, batches: batches**calls, "goes the other way"),
+        (lambda calls, batches: round(batches ** (1 / calls), 2), "That is rounded"),
+        (lambda calls, batches: round(batches ** (1 / calls), 4), "That is rounded"),
         (lambda calls, batches: 1 - batches**calls, "some call is late"),
         (lambda calls, batches: 1 - (1 - batches) / calls, "shares the late ones out evenly"),
         (lambda calls, batches: 1 - (1 - batches) ** (1 / calls), "that not all calls be late"),

@@ -167,7 +167,7 @@ WRONG = {
     "12.2": [
         (all_earlier, "and needn't"),
         (none, "Call 2 starts without waiting for call 0"),
-        (all_others, "wait for earlier ones alone"),
+        (all_others, "waits only for earlier ones"),
         (itself_too, "waits for itself"),
         (from_one, "starts without waiting"),
         (the_last_one_only, "Call 2 starts without waiting for call 0"),

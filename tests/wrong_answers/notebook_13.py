@@ -29,6 +29,28 @@ def what_repeats_reads(hints, trusted):
     return {"idempotent": repeats, "touches": "reads" if repeats else "writes"}
 
 
+def fears_what_destroys(hints, trusted):
+    sure = trusted and not hints.get("destructiveHint", False)
+    reads = sure and hints.get("readOnlyHint", False)
+    repeats = trusted and (reads or hints.get("idempotentHint", False))
+    return {"idempotent": repeats, "touches": "reads" if reads else "writes"}
+
+
+def fears_the_world(hints, trusted):
+    reads = trusted and hints.get("readOnlyHint", False)
+    repeats = trusted and (reads or hints.get("idempotentHint", False))
+    return {
+        "idempotent": repeats and not hints.get("openWorldHint", False),
+        "touches": "reads" if reads else "writes",
+    }
+
+
+def reads_unless_told(hints, trusted):
+    reads = trusted and hints.get("readOnlyHint", True)
+    repeats = trusted and (reads or hints.get("idempotentHint", False))
+    return {"idempotent": repeats, "touches": "reads" if reads else "writes"}
+
+
 def all_write(hints, trusted):
     reads = trusted and hints.get("readOnlyHint", False)
     repeats = trusted and (reads or hints.get("idempotentHint", False))
@@ -70,7 +92,10 @@ WRONG = {
         (believes_the_readers, "A stranger may say what it likes"),
         (forgets_that_readers_repeat, "it is idempotent, too"),
         (forgets_idempotent, "a second run does no more"),
-        (what_repeats_reads, "says nothing here"),
+        (what_repeats_reads, "may still write"),
+        (reads_unless_told, "Without a readOnlyHint that is True"),
+        (fears_what_destroys, "leave them out"),
+        (fears_the_world, "leave them out"),
         (all_write, "can't be in the way"),
         (absent_is_true, "A hint that is absent counts as False"),
         (gives_none_for_no, "True or False"),
