@@ -56,7 +56,7 @@ _MODELS: list[tuple[Callable[[Sequence[float], int], float], str]] = [
     (
         lower_bound,
         "That is the lower bound. It says what no order can beat, and not what this order takes: "
-        "somebody has to follow the workers.",
+        "for that, follow the workers, call by call.",
     ),
     (
         lambda d, w: _expected(sorted(d, reverse=True), w),
@@ -535,8 +535,8 @@ EXERCISES = {
         judge=_makespan,
         notice=(
             f"Checked on {len(_CASES) + 1} batches. None of them went above Graham's bound, "
-            "total / workers + (1 - 1 / workers) × longest: who never idles while a call waits "
-            "stays below twice the best."
+            "total / workers + (1 - 1 / workers) × longest: a runner that never idles while a "
+            "call waits stays below twice the best."
         ),
         hints=(
             "Keep one number for each worker: when is it free again? All begin with 0.",

@@ -313,7 +313,7 @@ EXERCISES = {
     "12.1": Exercise(
         title="do they conflict?",
         judge=_judge_conflict,
-        notice="Three conditions of 1966, in a line: what a database, a compiler and we go by.",
+        notice="Three conditions from 1966, in a line: databases and compilers go by them too.",
         hints=(
             "Which pairs may not run together: two that read one thing, a reader and a writer, "
             "two writers?",
@@ -351,8 +351,8 @@ EXERCISES = {
         title="declare a bank's tools",
         judge=_judge_declared,
         notice=(
-            "What is declared too wide costs time, what is declared too narrow costs money: in "
-            "doubt, declare more."
+            "What is declared too widely costs time, what is declared too narrowly costs money. "
+            "In doubt, declare more."
         ),
         hints=(
             'A template is filled with the call\'s arguments: reads="{iban}".',

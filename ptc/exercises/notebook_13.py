@@ -101,8 +101,8 @@ EXERCISES = {
             },
         ),
         notice=(
-            "An error tells what we know, and that is: no answer came. What happened to the money "
-            "only another question can tell."
+            "An error tells what we know, and that is: no answer came. Only another question can "
+            "tell what happened to the money."
         ),
         hints=(
             "At which moments could the server have died? Is the money moved in each of them?",
