@@ -1,11 +1,17 @@
 """Models as the environment names them, each a server on this machine: small ones, a notebook's."""
 
+import ast
+import contextlib
+import io
 import json
 import re
 import sys
 import threading
+import time
 import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import nbformat
 import openai
@@ -14,9 +20,10 @@ import pytest
 from ptc import answer, connect
 from ptc.client import http_client
 from ptc.client.failures import ModelError
+from ptc.lab import tools as lab_tools
 from ptc.provider import SMALL_MODELS, ScriptedProvider, SmallModels
 from ptc.provider.refusals import check_request
-from ptc.tools import CityTools
+from ptc.tools import CityTools, city
 from ptc.workbook import build, environment
 
 KEY = "sk-hunter2-0123456789"
@@ -288,21 +295,110 @@ def test_an_old_python_another_kernel_and_root_are_told_with_the_way_out(monkeyp
     assert "root" not in capsys.readouterr().out
 
 
-# --- notebook 00
+# --- the notebooks that promise to run on any model
+
+FIRST = build.TOP / "notebooks" / "00_start_here.ipynb"
+LAB = build.TOP / "notebooks" / "09_latency_lab.ipynb"
+HASTE = 200  # the tools wait so many times shorter, and so does the model of one second a reply
 
 
-@pytest.mark.parametrize(
-    "model", ["words", "one-a-turn", "wrong-name", "broken-arguments", "small"]
-)
-def test_no_cell_of_the_first_notebook_fails_on_a_small_model(model, small_models, monkeypatch):
-    """No call, one call, a call that fails: each cell still shows something."""
-    for name, value in small_models.environment(model).items():
-        monkeypatch.setenv(name, value)
-    before = len(small_models.requests)
-    path = build.TOP / "notebooks" / "00_start_here.ipynb"
-    build.run(nbformat.read(path, as_version=4), path.parent)
-    asked = {request["model"] for request in small_models.requests[before:]}
-    assert asked == {model}
+class Cells(NamedTuple):
+    """What each cell printed, by its id; the pictures it showed; and the names they all left."""
+
+    printed: dict[str, str]
+    pictures: dict[str, list[Any]]
+    names: dict[str, Any]
+
+    def titles(self, id: str) -> list[str]:
+        return [figure.axes[0].get_title(loc="left") for figure in self.pictures[id]]
+
+
+def run_cells(path: Path) -> Cells:
+    """Runs a notebook's cells here: a kernel of its own would take longer to start than they do."""
+    nb = nbformat.read(path, as_version=4)
+    cells = Cells({}, {}, {"__name__": "__main__"})
+    for cell in build.code_cells(nb):
+        pictures = cells.pictures[cell.id] = []
+        cells.names["display"] = lambda shown, pictures=pictures, **_: pictures.append(shown)
+        allowed = Exception if "raises-exception" in cell.metadata.get("tags", []) else ()
+        body = ast.parse(cell.source).body
+        last = [body.pop()] if body and isinstance(body[-1], ast.Expr) else []
+        with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(allowed):
+            exec(compile(ast.Module(body, []), cell.id, "exec"), cells.names)
+            exec(compile(ast.Interactive(last), cell.id, "single"), cells.names)  # it is shown
+        cells.printed[cell.id] = printed.getvalue()
+    return cells
+
+
+@pytest.fixture
+def run_on_small(monkeypatch):
+    """Runs a notebook's cells on a small model, in haste; and what the model was sent."""
+    monkeypatch.setattr(city, "sleep", lambda seconds: time.sleep(seconds / HASTE))
+    hasty = {lab_tools.WAITS: lambda seconds, stop: stop.wait(seconds / HASTE)}
+    monkeypatch.setattr(lab_tools, "_SPEND", lab_tools._SPEND | hasty)
+    with SmallModels(slow=10 / HASTE) as provider, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what is mended, and what is never answered
+
+        def run_on_small(path, model):
+            for name, value in provider.environment(model).items():
+                monkeypatch.setenv(name, value)
+            cells = run_cells(path)
+            assert {request["model"] for request in provider.requests} == {model}
+            return cells
+
+        yield run_on_small
+
+
+CALLS = {"words": 0, "one-a-turn": 1, "never-ends": 1, "repeats": 4, "small": 4}
+
+
+@pytest.mark.parametrize("model", SMALL_MODELS)
+def test_no_cell_of_the_first_notebook_fails_on_a_small_model(model, run_on_small):
+    """No call, one call, a call that fails: each cell still shows something, and counts it."""
+    cells = run_on_small(FIRST, model)
+    count = CALLS.get(model, 3)
+    assert f"{count} calls in this reply:" in cells.printed["reply"]
+    assert f"most calls at once: {min(count, 1)} of {count}" in cells.printed["run-sequential"]
+    assert len(cells.printed["messages"].splitlines()) == count
+    assert cells.printed["answer"].strip()
+
+
+@pytest.mark.parametrize("model", SMALL_MODELS)
+def test_no_cell_of_the_streams_notebook_fails_on_a_small_model(model, run_on_small):
+    """And what is printed and drawn is what came, not what was hoped for."""
+    cells = run_on_small(NOTEBOOK, model)
+    count = CALLS.get(model, 3)
+    assert len(cells.printed["by-index"].splitlines()) == count
+    assert ("asked for nothing" in cells.printed["chunks"]) is (count == 0)
+    as_hoped = "The workers start while the model speaks"
+    ran = count - (model in ("broken-arguments", "wrong-name"))
+    other = f"3 calls were hoped for, and {ran} ran"
+    assert cells.titles("picture-early") == [as_hoped if ran == 3 else other]
+    cut = "it ended before the reply did" if count >= 3 else "no, it began fewer than three calls"
+    assert f"cut: {cut}\n" in cells.printed["cut-run"]
+    assert f"without an answer: {count}" in cells.printed["interrupt-run"]
+    assert ("refused" in cells.printed["interrupt-run"]) is (count > 0)
+    assert cells.printed["answer-run"].strip()
+    assert len(cells.printed["cost-run"].splitlines()) == 6
+
+
+@pytest.mark.parametrize("model", ["words", "asks-again", "broken-arguments", "small"])
+def test_no_cell_of_the_labs_notebook_fails_on_a_small_model(model, run_on_small):
+    """The bars are those of the question; what the model did otherwise stands below them."""
+    cells = run_on_small(LAB, model)
+    assert "the first to start: get_weather" in cells.printed["lab-14"]
+    told = {"words": "answered in words and called nothing", "small": "so the bars are those of"}
+    assert told.get(model, "It asked again: 3 turns instead of 2.") in cells.printed["lab-17"]
+
+
+def test_a_model_that_takes_ten_times_as_long_is_not_cut_off_in_the_pictures(run_on_small):
+    """The axes are as long as the longest bar, whatever the notebook's own model takes."""
+    cells = run_on_small(NOTEBOOK, "one-a-turn")
+    for name in ("waited", "early", "late", "busy"):
+        long = [bar._replace(start=bar.start * 1e4, end=bar.end * 1e4) for bar in cells.names[name]]
+        cells.names["show"](long, "A slow model")
+        shown = cells.pictures["anthropic-live-run"][-1]  # display is still the last cell's
+        assert shown.axes[0].get_xlim()[1] >= max(bar.end for bar in long) > 1.6
 
 
 # --- the further notebook on real models

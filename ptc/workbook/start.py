@@ -8,6 +8,8 @@ from .build import TOP
 
 # No question whether news are wanted, and no look at the network for a newer version.
 _SETTINGS = Path(__file__).with_name("jupyterlab")
+_ROOT = """You are root, and so is the notebooks' code: fine in a container; on a machine of
+your own, stop this with Ctrl-C and run it as an ordinary user."""
 
 
 def start(notebook: str, others: Sequence[str] = ()) -> int:
@@ -21,8 +23,7 @@ def start(notebook: str, others: Sequence[str] = ()) -> int:
         print(f"no notebook {notebook!r} below {TOP}")
         return 1
     if is_root():
-        print("You are root, and so is the notebooks' code: fine in a container; on a machine of")
-        print("your own, stop this with Ctrl-C and run it as an ordinary user.")
+        print(_ROOT, flush=True)  # also into a log, which would get it when the server ends
     from jupyterlab.labapp import LabApp
 
     LabApp.launch_instance([*options(path), *others])
