@@ -448,6 +448,17 @@ def test_every_check_in_a_notebook_is_an_exercise():
     assert asked == KNOWN.keys()
 
 
+def test_a_solution_has_the_name_that_its_notebook_checks():
+    """So that it can be pasted where the learner's own answer was."""
+    sources = [c.source for p in notebooks() for c in nbformat.read(p, as_version=4).cells]
+    checked = dict(re.findall(r'(?m)^check\("(.+?)", (\w+)\)', "\n".join(sources)))
+    assert checked.keys() == KNOWN.keys()
+    for number, name in checked.items():
+        made: dict = {}
+        exec(dedent(KNOWN[number].solution), made)
+        assert list(made)[-1] == name, number
+
+
 def test_further_notebooks_keep_their_progress_with_the_others(capsys, monkeypatch, tmp_path):
     """One file for all: what is done there counts here."""
     further = tmp_path / "notebooks" / "further"

@@ -131,7 +131,10 @@ def _why(got: Any, expected: list[dict]) -> str:
     if any(isinstance(text, dict) for text in texts):
         return "The arguments are the text as it came: nothing has to be parsed here."
     if texts != [item["arguments"] for item in expected]:
-        return "The pieces of a call's arguments belong one after the other, and to that call."
+        return (
+            "The pieces of a call's arguments belong one after the other, and to that call: a "
+            "delta without an id goes on with the call of its index."
+        )
     return f"It should be {expected!r}."
 
 
@@ -385,8 +388,8 @@ EXERCISES = {
         title="start early",
         judge=_started,
         notice=(
-            "Your runner parses a text anew with each piece, which is quadratic; the package looks "
-            "at each character once."
+            "Yours parses the whole text again with each piece, which is quadratic; the package "
+            "looks at each character once."
         ),
         hints=(
             "Keep the text of each index so far. After each piece ask: is it whole?",

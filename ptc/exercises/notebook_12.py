@@ -362,7 +362,7 @@ EXERCISES = {
         solution="""
             from ptc import ToolRegistry
 
-            def declared(bank):
+            def declared_bank(bank):
                 registry = ToolRegistry()
                 both = lambda source, target, amount: [source, target]
                 registry.register(bank.transfer, writes=both)
