@@ -16,8 +16,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from ptc import ToolRegistry, connect, execute_parallel, extract_parallel_calls
-from ptc.provider import ScriptedProvider
-from ptc.provider.script import call
+from ptc.provider import ScriptedProvider, tool_call
 from ptc.stream import execute_stream
 
 QUICK = 0.05  # seconds
@@ -62,7 +61,10 @@ class Times(NamedTuple):
 
 def measure(setting: Setting, rounds: int) -> Times:
     tools = registry()
-    reply = {"content": None, "tool_calls": [call("wait", {"seconds": s}) for s in setting.calls]}
+    reply = {
+        "content": None,
+        "tool_calls": [tool_call("wait", {"seconds": s}) for s in setting.calls],
+    }
     client, model = connect()
     times: dict[bool, list[float]] = {False: [], True: []}
     with ScriptedProvider([reply]) as provider, client:

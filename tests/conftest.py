@@ -13,11 +13,18 @@ import jlab
 import pytest
 from hypothesis import settings
 
+from ptc import ToolRegistry
 from ptc.workbook import build
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture
+def registry() -> ToolRegistry:
+    """Without tools. A module that registers the same for all its tests has one of its own."""
+    return ToolRegistry()
 
 
 @pytest.fixture(scope="session")

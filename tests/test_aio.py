@@ -2,8 +2,6 @@
 
 import asyncio
 import contextvars
-import functools
-import os
 import signal
 import threading
 import time
@@ -11,12 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
+from common import AT_ONCE, END, PATIENCE, awaited, call_chunk, calls_of
 from openai import AsyncOpenAI
 
 from ptc import (
-    RetryPolicy,
-    ToolCall,
-    ToolRegistry,
     aio,
     execute_parallel,
     format_parallel_results,
@@ -26,29 +22,7 @@ from ptc.provider import ScriptedProvider, tool_call
 from ptc.timeline import most_at_once, spans
 from ptc.tools import CityTools
 
-PATIENCE = int(os.environ.get("PTC_PATIENCE", 10))
-AT_ONCE = RetryPolicy(wait_initial=0, wait_jitter=0)
 both_ways = pytest.mark.parametrize("execute", [aio.execute_parallel, aio.execute_sequential])
-
-
-@pytest.fixture
-def registry():
-    return ToolRegistry()
-
-
-def calls_of(*named):
-    pairs = [(each, {}) if isinstance(each, str) else each for each in named]
-    return [ToolCall(f"c{n}", name, arguments) for n, (name, arguments) in enumerate(pairs)]
-
-
-def awaited(test):
-    """The test is a coroutine function, and is run on a loop of its own."""
-
-    @functools.wraps(test)
-    def run(**fixtures):
-        asyncio.run(asyncio.wait_for(test(**fixtures), 3 * PATIENCE))
-
-    return run
 
 
 # One answer a call, in request order
@@ -552,15 +526,6 @@ async def test_wrong_use_raises(registry):
 # Streams and conversations
 
 
-def chunk(index, name, arguments):
-    function = {"name": name, "arguments": arguments}
-    delta = {"tool_calls": [{"index": index, "id": f"id{index}", "function": function}]}
-    return {"choices": [{"index": 0, "delta": delta}]}
-
-
-END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
-
-
 @awaited
 async def test_a_call_starts_while_the_model_still_speaks(registry):
     ran = asyncio.Event()
@@ -573,9 +538,9 @@ async def test_a_call_starts_while_the_model_still_speaks(registry):
     registry.register(lambda: "second", name="second")
 
     async def stream():
-        yield chunk(0, "first", "{}")
+        yield call_chunk(0, "first", "{}")
         await asyncio.wait_for(ran.wait(), PATIENCE)
-        yield chunk(1, "second", "{}")
+        yield call_chunk(1, "second", "{}")
         yield END
 
     reply = await aio.execute_stream(stream(), registry)
@@ -587,11 +552,11 @@ async def test_a_stream_that_stalls_or_breaks_is_cut(registry):
     registry.register(lambda: "ran", name="quick")
 
     async def stalls():
-        yield chunk(0, "quick", "{}")
+        yield call_chunk(0, "quick", "{}")
         await asyncio.Event().wait()
 
     async def breaks():
-        yield chunk(0, "quick", "{}")
+        yield call_chunk(0, "quick", "{}")
         raise ConnectionError("gone")
 
     stalled = await aio.execute_stream(stalls(), registry, timeout=0.3)

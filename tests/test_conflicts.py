@@ -1,6 +1,5 @@
 """Calls that meet: in request order where they conflict, together where they don't."""
 
-import os
 import threading
 import time
 import warnings
@@ -8,39 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from common import AT_ONCE, END, PATIENCE, call_chunk, calls_of, in_thread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptc import RetryPolicy, ToolCall, ToolRegistry, execute_parallel, execute_sequential
+from ptc import ToolCall, ToolRegistry, execute_parallel, execute_sequential
 from ptc.conflicts import Graph, chain_seconds, meet, predecessors
 from ptc.stream import execute_stream
 from ptc.timeline import most_at_once, spans
-
-PATIENCE = int(os.environ.get("PTC_PATIENCE", 10))
-AT_ONCE = RetryPolicy(wait_initial=0, wait_jitter=0)
-
-
-@pytest.fixture
-def registry():
-    return ToolRegistry()
-
-
-def calls_of(*named):
-    pairs = [(each, {}) if isinstance(each, str) else each for each in named]
-    return [ToolCall(f"c{n}", name, arguments) for n, (name, arguments) in enumerate(pairs)]
-
-
-def in_thread(work):
-    box = []
-    thread = threading.Thread(target=lambda: box.append(work()), daemon=True)
-    thread.start()
-
-    def result():
-        thread.join(PATIENCE)
-        return box[0]
-
-    return result
-
 
 # The graph
 
@@ -426,15 +400,6 @@ def test_full_lanes_with_calls_inside_calls(registry):
 # In a stream
 
 
-def chunk(index, name, arguments):
-    function = {"name": name, "arguments": arguments}
-    delta = {"tool_calls": [{"index": index, "id": f"id{index}", "function": function}]}
-    return {"choices": [{"index": 0, "delta": delta}]}
-
-
-END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
-
-
 def test_in_a_stream_a_call_that_touches_waits_for_those_before_it(registry):
     """The second call is complete before the first is even known, and still runs after it."""
     order, free_ran = [], threading.Event()
@@ -444,11 +409,11 @@ def test_in_a_stream_a_call_that_touches_waits_for_those_before_it(registry):
     registry.register(free_ran.set, name="free", schema={})
 
     def stream():
-        yield chunk(1, "write", '{"n": 2}')
-        yield chunk(2, "free", "{}")
+        yield call_chunk(1, "write", '{"n": 2}')
+        yield call_chunk(2, "free", "{}")
         assert free_ran.wait(PATIENCE), "what touches nothing doesn't wait"
         assert not order
-        yield chunk(0, "write", '{"n": 1}')
+        yield call_chunk(0, "write", '{"n": 1}')
         yield END
 
     reply = execute_stream(stream(), registry)
@@ -461,7 +426,7 @@ def test_in_a_stream_calls_that_touch_still_start_early(registry):
     registry.register(ran.set, name="write", writes="x", schema={})
 
     def stream():
-        yield chunk(0, "write", "{}")
+        yield call_chunk(0, "write", "{}")
         assert ran.wait(PATIENCE)
         yield END
 

@@ -15,6 +15,7 @@ from _thread import interrupt_main
 from itertools import pairwise
 
 import pytest
+from common import AT_ONCE, PATIENCE, calls_of, comes_true, in_thread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,14 +33,7 @@ from ptc import (
 )
 from ptc.timeline import most_at_once, spans
 
-PATIENCE = int(os.environ.get("PTC_PATIENCE", 10))  # seconds that only a failing test needs
-AT_ONCE = RetryPolicy(wait_initial=0, wait_jitter=0)
 both_ways = pytest.mark.parametrize("execute", [execute_parallel, execute_sequential])
-
-
-@pytest.fixture
-def registry():
-    return ToolRegistry()
 
 
 @pytest.fixture(autouse=True)
@@ -48,25 +42,6 @@ def interruptible():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-def calls_of(*named):
-    """Calls from names, or from pairs of name and arguments; their ids are c0, c1, …"""
-    pairs = [(each, {}) if isinstance(each, str) else each for each in named]
-    return [ToolCall(f"c{n}", name, arguments) for n, (name, arguments) in enumerate(pairs)]
-
-
-def in_thread(work):
-    """Start the work in a thread; the function given back waits for what it returns."""
-    box = []
-    thread = threading.Thread(target=lambda: box.append(work()), daemon=True)
-    thread.start()
-
-    def result():
-        thread.join(PATIENCE)
-        return box[0]
-
-    return result
 
 
 # One answer a call, in request order
@@ -516,7 +491,7 @@ def test_an_abandoned_call_keeps_its_place_and_the_starved_are_told_why(registry
         )
         assert starved.attempts == ()
     release.set()
-    assert wait_until(lambda: execute_parallel(calls[:1], registry)[0].success)
+    assert comes_true(lambda: execute_parallel(calls[:1], registry)[0].success)
 
 
 def test_a_permit_that_an_abandoned_call_holds_is_waited_for(registry):
@@ -539,7 +514,7 @@ def test_a_stuck_permit_without_any_timeout_is_an_error_after_a_while(registry, 
     (result,) = execute_parallel(calls_of("single"), registry)
     assert "the only permit of 'single' (max_concurrency=1): 'single' (hung)" in result.error
     release.set()
-    assert wait_until(lambda: execute_parallel(calls_of("single"), registry)[0].success)
+    assert comes_true(lambda: execute_parallel(calls_of("single"), registry)[0].success)
 
 
 def test_a_batch_that_ends_hands_its_waiting_place_on(registry):
@@ -582,15 +557,6 @@ def test_a_place_that_was_won_but_not_used_is_handed_on(registry):
     assert a()[0].success and not b[0].success
     (c,) = execute_parallel(calls_of(("single", {"wait": False})), registry, timeout=PATIENCE / 4)
     assert c.output == "ran"
-
-
-def wait_until(condition):
-    """Does the condition come true within the patience of a test?"""
-    for _ in range(PATIENCE * 20):
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 # async def tools

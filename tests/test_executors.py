@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from common import PATIENCE, comes_true
 from travellers import (
     USER,
     die,
@@ -49,8 +50,6 @@ from ptc.machine.keeper import KEEPER
 from ptc.machine.state import Moment
 from ptc.machine.threads import MOST_IDLE, Threads
 from ptc.timeline import most_at_once, spans
-
-PATIENCE = int(os.environ.get("PTC_PATIENCE", 20))
 
 
 class CallersThread(Executor):
@@ -240,7 +239,7 @@ def test_an_abandoned_call_keeps_its_place_until_it_ends(registry, options):
         release.set()
         assert "abandoned" in given_up.error
         assert "abandoned calls that have not ended hold the only permit of 'one'" in starved.error
-        assert settled(lambda: execute_parallel(soon, registry, executor=executor)[0].success)
+        assert comes_true(lambda: execute_parallel(soon, registry, executor=executor)[0].success)
 
 
 def test_the_callers_context_reaches_other_thread_pools(registry):
@@ -359,15 +358,6 @@ def test_an_interpreter_is_known_by_its_number(registry, request):
 # Dask
 
 
-def settled(condition):
-    """Wait until a condition holds: what a cluster forgets, it forgets a little later."""
-    for _ in range(PATIENCE * 100):
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
-
-
 def forgotten(client, name):
     """Have the client and the scheduler dropped all calls of that tool?"""
     tasks = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks))
@@ -455,10 +445,10 @@ def test_dask_forgets_each_output_as_it_arrives(registry, client):
         calls_of(*[("echo", {"x": 1})] * 30),
         registry,
         executor=client.get_executor(),
-        on_result=lambda _: seen.append(settled(lambda: held() <= 2)),
+        on_result=lambda _: seen.append(comes_true(lambda: held() <= 2)),
     )
     assert seen == [True] * 30
-    assert settled(lambda: forgotten(client, "echo"))
+    assert comes_true(lambda: forgotten(client, "echo"))
 
 
 def test_the_batch_timeout_holds_for_dask(registry, client):
@@ -466,7 +456,7 @@ def test_the_batch_timeout_holds_for_dask(registry, client):
     results = execute_parallel(calls, registry, executor=client.get_executor(), timeout=0.5)
     assert results[0].success
     assert all("no answer within the batch's timeout" in result.error for result in results[1:])
-    assert settled(lambda: forgotten(client, "nap"))
+    assert comes_true(lambda: forgotten(client, "nap"))
 
 
 def messages(client, monkeypatch):
@@ -491,7 +481,7 @@ def test_what_is_given_up_on_dask_is_cancelled_in_one_message(registry, client, 
     sent = messages(client, monkeypatch)
     calls = calls_of(*[("nap", {"seconds": 0.5})] * 100)
     execute_parallel(calls, registry, executor=client.get_executor(), timeout=0.1)
-    assert settled(lambda: forgotten(client, "nap"))
+    assert comes_true(lambda: forgotten(client, "nap"))
     assert sent.count("cancel-keys") == 1
 
 
@@ -558,7 +548,7 @@ def test_an_interrupt_cancels_what_dask_has_not_started(registry, client, tmp_pa
     calls = calls_of(*[("note", {"path": str(tmp_path / "runs"), "seconds": 0.2})] * 100)
     with pytest.raises(KeyboardInterrupt):
         execute_parallel(calls, registry, executor=client.get_executor(), on_result=stop)
-    assert settled(lambda: forgotten(client, "note"))
+    assert comes_true(lambda: forgotten(client, "note"))
     assert len((tmp_path / "runs").read_text()) < 50
 
 
@@ -608,7 +598,7 @@ def test_a_thousand_calls_on_dask_none_lost(registry, client, tmp_path):
     results = execute_parallel(calls, registry, executor=client.get_executor())
     assert all(result.success for result in results)
     assert len((tmp_path / "runs").read_text()) == 1000
-    assert settled(lambda: forgotten(client, "note"))
+    assert comes_true(lambda: forgotten(client, "note"))
 
 
 @pytest.mark.parametrize("where", ["our threads", "processes"])
@@ -652,7 +642,7 @@ def done_on(threads, job):
 
 def test_a_thread_that_fell_idle_is_used_again(threads):
     first = done_on(threads, threading.get_ident)
-    assert settled(lambda: threads.idle == 1)
+    assert comes_true(lambda: threads.idle == 1)
     assert done_on(threads, threading.get_ident) == first
 
 
@@ -669,13 +659,13 @@ def test_idle_threads_are_capped(threads):
         threads.start(lambda: (release.wait(PATIENCE), ended.release()), pytest.fail)
     release.set()
     assert all(ended.acquire(timeout=PATIENCE) for _ in range(MOST_IDLE + 20))
-    assert settled(lambda: threads.idle == MOST_IDLE)
+    assert comes_true(lambda: threads.idle == MOST_IDLE)
 
 
 def test_an_exception_set_in_an_idle_thread_does_no_harm(threads):
     """As a library that limits functions' time does, when its function has just returned."""
     thread = done_on(threads, threading.current_thread)
-    assert settled(lambda: threads.idle == 1)
+    assert comes_true(lambda: threads.idle == 1)
     me = ctypes.c_ulong(thread.ident)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(me, ctypes.py_object(TimeoutError))
     assert done_on(threads, threading.current_thread) is thread

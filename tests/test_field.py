@@ -23,6 +23,7 @@ import openai
 import pandas as pd
 import pytest
 import requests
+from common import AT_ONCE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,8 +42,6 @@ from ptc.stream import execute_stream
 from ptc.wire import assistant_message
 
 pytestmark = pytest.mark.filterwarnings("ignore:mended in the model.s message")
-
-AT_ONCE = RetryPolicy(wait_initial=0, wait_jitter=0)
 
 
 def awaited(calls, registry, **options):
@@ -65,11 +64,6 @@ DOORS = {
 @pytest.fixture(params=DOORS)
 def execute(request):
     return DOORS[request.param]
-
-
-@pytest.fixture
-def registry():
-    return ToolRegistry()
 
 
 def calls_of(name, *arguments):

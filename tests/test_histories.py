@@ -10,19 +10,18 @@ from hypothesis import strategies as st
 
 from ptc import ToolRegistry, answer
 from ptc.machine import waiting
-from ptc.provider import ScriptedProvider
+from ptc.provider import ScriptedProvider, tool_call
 from ptc.provider.refusals import check_request
-from ptc.provider.script import call
 from ptc.provider.server import in_pieces, reply_bodies
 
 NEXT = {"role": "user", "content": "And then?"}
 WORDS = {"role": "assistant", "content": "That is all."}
 
 CALLS = st.one_of(
-    st.builds(call, st.sampled_from(["fine", "fails", "leaves", "odd", "pays"]), st.just({})),
-    st.builds(call, st.just("nobody knows it"), st.just({"x": 1})),
-    st.builds(call, st.just("fine"), st.sampled_from(['{"x"', "[1]", "NaN", "", '{"y": 2}'])),
-    st.builds(call, st.just("fine"), st.just({}), st.sampled_from(["same", "", None])),
+    st.builds(tool_call, st.sampled_from(["fine", "fails", "leaves", "odd", "pays"]), st.just({})),
+    st.builds(tool_call, st.just("nobody knows it"), st.just({"x": 1})),
+    st.builds(tool_call, st.just("fine"), st.sampled_from(['{"x"', "[1]", "NaN", "", '{"y": 2}'])),
+    st.builds(tool_call, st.just("fine"), st.just({}), st.sampled_from(["same", "", None])),
 )
 BATCHES = st.lists(st.lists(CALLS, min_size=1, max_size=5), min_size=1, max_size=3)
 
@@ -132,8 +131,8 @@ def test_any_batch_leaves_a_valid_history(batches, stream, data, registry):
 @settings(max_examples=8)
 def test_a_timeout_leaves_a_valid_history(place, stream, registry):
     """Also of the one call that hangs; the others keep their results."""
-    made = [call("fine", {}) for _ in range(3)]
-    made.insert(place, call("hangs", {}))
+    made = [tool_call("fine", {}) for _ in range(3)]
+    made.insert(place, tool_call("hangs", {}))
     client = Client([{"content": None, "tool_calls": made}, WORDS], {}, None)
     outcome = quietly("go", registry, client, timeout=0.3, stream=stream, max_workers=4)
     assert [result.success for result in outcome.turns[0].results].index(False) == place
@@ -158,7 +157,7 @@ def test_an_interrupt_in_a_tool_of_ours_is_an_error_for_the_model(registry):
     def interrupts() -> None:
         raise KeyboardInterrupt
 
-    made = [call("interrupts", {}), call("fine", {})]
+    made = [tool_call("interrupts", {}), tool_call("fine", {})]
     client = Client([{"content": None, "tool_calls": made}, WORDS], {}, None)
     outcome = quietly("go", registry, client)
     assert [result.success for result in outcome.turns[0].results] == [False, True]

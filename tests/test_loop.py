@@ -9,8 +9,7 @@ import pytest
 
 from ptc import ToolRegistry, answer, connect
 from ptc.machine import waiting
-from ptc.provider import ScriptedProvider
-from ptc.provider import tool_call as call
+from ptc.provider import ScriptedProvider, tool_call
 from ptc.tools import CityTools
 
 QUESTION = "What's the time, the date and the weather in Paris?"
@@ -120,7 +119,7 @@ def test_answers_carry_the_ids_and_the_order_of_the_calls(registry, scripted):
         others.wait(20)
         return n
 
-    made = [call(name, {"n": n}) for n, name in enumerate(["wait_for_others", "meet", "meet"])]
+    made = [tool_call(name, {"n": n}) for n, name in enumerate(["wait_for_others", "meet", "meet"])]
     _, client = scripted(calls(*made), words("done"))
     outcome = answer("go", registry, client)
     asked = [each["id"] for each in outcome.messages[1]["tool_calls"]]
@@ -142,7 +141,9 @@ def test_the_words_are_made_of_the_results_by_id(registry, scripted):
 
 def test_a_call_alone_is_answered_too(registry, scripted):
     """A single call is no special case on the wire."""
-    _, client = scripted(calls(call("get_time", {"city": "Paris"})), words("done"), words("again"))
+    _, client = scripted(
+        calls(tool_call("get_time", {"city": "Paris"})), words("done"), words("again")
+    )
     outcome = answer("go", registry, client)
     assert [len(turn.results) for turn in outcome.turns] == [1, 0]
     assert "14:05" in tool_messages(outcome.messages)[0]["content"]
@@ -167,7 +168,7 @@ def test_without_tools_none_are_offered(scripted):
 
 def test_several_turns(registry, scripted):
     """Each reply of the model is a turn, with the seconds spent in the model and in the tools."""
-    one, two = (call(name, {"city": "Rome"}) for name in ("get_time", "get_weather"))
+    one, two = (tool_call(name, {"city": "Rome"}) for name in ("get_time", "get_weather"))
     provider, client = scripted(calls(one), calls(two, one), words("done"))
     outcome = answer("go", registry, client)
     assert [len(turn.results) for turn in outcome.turns] == [1, 2, 0]
@@ -180,7 +181,7 @@ def test_several_calls_run_at_once_within_max_workers(registry, scripted):
     """Two of them meet; with one worker they can't, and the timeout says so."""
     met = threading.Barrier(2)
     registry.register(lambda: met.wait(20), name="meet")
-    _, client = scripted(calls(call("meet", {}), call("meet", {})), words("done"))
+    _, client = scripted(calls(tool_call("meet", {}), tool_call("meet", {})), words("done"))
     outcome = answer("go", registry, client, max_workers=2)
     assert [result.success for result in outcome.turns[0].results] == [True, True]
     outcome = answer("go", registry, client, max_workers=1, timeout=0.05)
@@ -203,7 +204,7 @@ def test_a_list_of_messages_grows(registry, scripted):
 @pytest.mark.parametrize("stream", [False, True])
 def test_max_turns_ends_a_conversation_that_would_not(stream, registry, scripted):
     """The last batch is answered all the same, so that one can go on from there."""
-    rounds = [calls(call("get_time", {"city": "Paris"}))] * 3
+    rounds = [calls(tool_call("get_time", {"city": "Paris"}))] * 3
     provider, client = scripted(*rounds, words("again"))
     with pytest.warns(UserWarning, match="no answer yet: in turn 3") as warned:
         outcome = answer("go", registry, client, max_turns=3, stream=stream)
@@ -221,7 +222,7 @@ def test_max_turns_ends_a_conversation_that_would_not(stream, registry, scripted
 def test_what_was_asked_last_is_shortened_and_masked(registry, scripted, monkeypatch):
     """A model may ask for a book, or with a key that it was told; the sentence stays one."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    made = [call("boom", {"why": f"{KEY}, {n}" + "x" * n}) for n in range(50)]
+    made = [tool_call("boom", {"why": f"{KEY}, {n}" + "x" * n}) for n in range(50)]
     _, client = scripted(calls(*made))
     with pytest.warns(UserWarning, match="no answer yet"):
         outcome = answer("go", registry, client, max_turns=1)
@@ -271,40 +272,52 @@ def without(made, *path):
 
 PARIS = {"city": "Paris"}
 FAILING = {
-    "a tool that raises": ([call("boom", {})], ["ValueError: no"]),
-    "one of two": ([call("boom", {}), call("get_weather", PARIS)], ["ValueError", "sunny"]),
-    "all of three": ([call("boom", {"why": str(n)}) for n in range(3)], ["0", "1", "2"]),
-    "a tool that exits": ([call("leave", {}), call("get_weather", PARIS)], ["SystemExit", "sunny"]),
-    "what JSON doesn't know": ([call("odd", {})], ["NaN"]),
-    "an unknown tool": ([call("get_wether", PARIS)], ["no tool named 'get_wether'; known: "]),
-    "an unknown tool of two": ([call("x", {}), call("get_weather", PARIS)], ["no tool", "sunny"]),
+    "a tool that raises": ([tool_call("boom", {})], ["ValueError: no"]),
+    "one of two": (
+        [tool_call("boom", {}), tool_call("get_weather", PARIS)],
+        ["ValueError", "sunny"],
+    ),
+    "all of three": ([tool_call("boom", {"why": str(n)}) for n in range(3)], ["0", "1", "2"]),
+    "a tool that exits": (
+        [tool_call("leave", {}), tool_call("get_weather", PARIS)],
+        ["SystemExit", "sunny"],
+    ),
+    "what JSON doesn't know": ([tool_call("odd", {})], ["NaN"]),
+    "an unknown tool": ([tool_call("get_wether", PARIS)], ["no tool named 'get_wether'; known: "]),
+    "an unknown tool of two": (
+        [tool_call("x", {}), tool_call("get_weather", PARIS)],
+        ["no tool", "sunny"],
+    ),
     "no such argument": (
-        [call("get_weather", {"town": "Paris"})],
+        [tool_call("get_weather", {"town": "Paris"})],
         ["town='Paris' is not a parameter"],
     ),
-    "an argument missing": ([call("get_weather", {})], ["city is required"]),
+    "an argument missing": ([tool_call("get_weather", {})], ["city is required"]),
 }
 MENDED = {
     "no JSON": (
-        [call("get_weather", '{"city": Par'), call("get_weather", PARIS)],
+        [tool_call("get_weather", '{"city": Par'), tool_call("get_weather", PARIS)],
         ["Par", "sunny"],
     ),
-    "a JSON list": ([call("get_weather", '["Paris"]')], ['["Paris"]']),
-    "NaN": ([call("boom", '{"why": NaN}')], ["NaN"]),
-    "too deep": ([call("boom", '{"why": ' + "[" * 100_000 + "]" * 100_000 + "}")], ["[[["]),
-    "blank": ([call("boom", "  ")], ["ValueError: no"]),
+    "a JSON list": ([tool_call("get_weather", '["Paris"]')], ['["Paris"]']),
+    "NaN": ([tool_call("boom", '{"why": NaN}')], ["NaN"]),
+    "too deep": ([tool_call("boom", '{"why": ' + "[" * 100_000 + "]" * 100_000 + "}")], ["[[["]),
+    "blank": ([tool_call("boom", "  ")], ["ValueError: no"]),
     "an id twice": (
-        [call("get_weather", {"city": city}, id="same") for city in ("Paris", "Rome")],
+        [tool_call("get_weather", {"city": city}, id="same") for city in ("Paris", "Rome")],
         ["sunny in Paris", "sunny in Rome"],
     ),
-    "no id": ([call("get_weather", PARIS, id=None)], ["sunny"]),
-    "an empty id": ([call("get_weather", PARIS, id="")], ["sunny"]),
-    "an id that is a number": ([call("get_weather", PARIS, id=7)], ["sunny"]),
+    "no id": ([tool_call("get_weather", PARIS, id=None)], ["sunny"]),
+    "an empty id": ([tool_call("get_weather", PARIS, id="")], ["sunny"]),
+    "an id that is a number": ([tool_call("get_weather", PARIS, id=7)], ["sunny"]),
     "arguments that are an object": (
-        [{**call("get_weather", ""), "function": {"name": "get_weather", "arguments": PARIS}}],
+        [{**tool_call("get_weather", ""), "function": {"name": "get_weather", "arguments": PARIS}}],
         ["sunny"],
     ),
-    "arguments left out": ([without(call("boom", {}), "function", "arguments")], ["ValueError"]),
+    "arguments left out": (
+        [without(tool_call("boom", {}), "function", "arguments")],
+        ["ValueError"],
+    ),
 }
 
 
@@ -337,7 +350,7 @@ def test_a_hang_is_given_up_and_answered(lone, registry, scripted):
     """Also where the call is alone: the deadline stands on both ways."""
     release = threading.Event()
     registry.register(lambda: release.wait(20), name="hang")
-    made = [call("hang", {})] + [call("get_weather", PARIS)] * (not lone)
+    made = [tool_call("hang", {})] + [tool_call("get_weather", PARIS)] * (not lone)
     _, client = scripted(calls(*made), words("done"), words("again"))
     outcome = answer("go", registry, client, timeout=0.5)
     release.set()
@@ -381,18 +394,18 @@ def test_words_in_parts_are_one_text(registry, scripted):
 
 
 BROKEN = {
-    "no type": without(call("get_weather", PARIS), "type"),
-    "no function": without(call("get_weather", PARIS), "function"),
-    "null for a function": {**call("get_weather", PARIS), "function": None},
-    "no name": without(call("get_weather", PARIS), "function", "name"),
-    "an empty name": call("", PARIS),
+    "no type": without(tool_call("get_weather", PARIS), "type"),
+    "no function": without(tool_call("get_weather", PARIS), "function"),
+    "null for a function": {**tool_call("get_weather", PARIS), "function": None},
+    "no name": without(tool_call("get_weather", PARIS), "function", "name"),
+    "an empty name": tool_call("", PARIS),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_call_with_a_part_missing_can_be_sent_again(case, registry, scripted):
     """Its sibling is answered as ever, and it is told what was missing."""
-    made = [BROKEN[case], call("get_weather", PARIS)]
+    made = [BROKEN[case], tool_call("get_weather", PARIS)]
     _, client = scripted(calls(*made), words("done"), words("again"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -409,7 +422,10 @@ def test_an_interrupt_leaves_the_list_valid(lone, registry, scripted, monkeypatc
     def stop(batch):
         raise KeyboardInterrupt
 
-    first, later = call("get_time", PARIS), calls(*[call("get_weather", PARIS)] * (2 - lone))
+    first, later = (
+        tool_call("get_time", PARIS),
+        calls(*[tool_call("get_weather", PARIS)] * (2 - lone)),
+    )
     _, client = scripted(calls(first), later, words("again"))
     messages, rounds = [{"role": "user", "content": "go"}], []
     wait = waiting.next_news
@@ -495,8 +511,16 @@ def test_no_key_reaches_an_output(registry, scripted, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     registry.register(lambda: f"key {KEY}", name="tell")
     registry.register(lambda **given: given, name="echo", schema=ANYTHING)
-    made = [call("tell", {}), call("boom", {"why": KEY}), call("get_weather", {KEY: KEY})]
-    made += [call("echo", {KEY: [KEY]}), call(KEY, {}), call("boom", "no JSON: " + KEY)]
+    made = [
+        tool_call("tell", {}),
+        tool_call("boom", {"why": KEY}),
+        tool_call("get_weather", {KEY: KEY}),
+    ]
+    made += [
+        tool_call("echo", {KEY: [KEY]}),
+        tool_call(KEY, {}),
+        tool_call("boom", "no JSON: " + KEY),
+    ]
     provider, client = scripted(calls(*made), words("done"))
     with pytest.warns(UserWarning, match="mended"):
         outcome = answer("go", registry, client)

@@ -1,18 +1,17 @@
 """Tools of MCP servers: over stdio, over HTTP and in this process; and what servers do wrong."""
 
 import asyncio
-import functools
 import os
 import shutil
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import openai
 import pytest
+from common import PATIENCE, awaited, calls_of, comes_true
 from mcp import StdioServerParameters, types
 from mcp.server import Server
 from mcp_server import make_server
@@ -31,12 +30,10 @@ from ptc.mcp import Connection, ServerStartError, session
 from ptc.provider import ScriptedProvider, tool_call
 from ptc.stream import execute_stream
 
-PATIENCE = int(os.environ.get("PTC_PATIENCE", 20))
 HERE = Path(__file__).parent
 OURS = [str(HERE / "mcp_server.py")]
 TIME = ["-m", "mcp_server_time", "--local-timezone=UTC"]
 FILES = "@modelcontextprotocol/server-filesystem@2026.8.31"
-AT_ONCE = RetryPolicy(wait_initial=0, wait_jitter=0)
 
 
 def command(args):
@@ -69,21 +66,6 @@ as_processes = pytest.mark.parametrize("transport", [over_stdio, over_http])
 
 
 @pytest.fixture
-def registry():
-    return ToolRegistry()
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
-def test_a_proxy_is_not_asked_for_a_server_on_this_machine(registry, monkeypatch, name, host):
-    """It couldn't reach it, and many classrooms name one."""
-    with over_http() as address:
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-        with Connection(address.replace("127.0.0.1", host)) as connection:
-            assert connection.register(registry)
-
-
-@pytest.fixture
 def server():
     return make_server()
 
@@ -94,35 +76,22 @@ def impatient(monkeypatch):
     monkeypatch.setattr(session, "BLOCKED_SECONDS", 0.2)
 
 
-def calls_of(*named):
-    pairs = [(each, {}) if isinstance(each, str) else each for each in named]
-    return [ToolCall(f"c{n}", name, arguments) for n, (name, arguments) in enumerate(pairs)]
-
-
-def awaited(test):
-    """The test is a coroutine function, and is run on a loop of its own."""
-
-    @functools.wraps(test)
-    def run(**fixtures):
-        asyncio.run(asyncio.wait_for(test(**fixtures), 3 * PATIENCE))
-
-    return run
-
-
-def wait_until(condition):
-    """A moment that comes from another process can't be waited for with an event."""
-    ends = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < ends, "it never came"
-        time.sleep(0.01)
-
-
 def outputs(results):
     assert [result.error for result in results] == [None] * len(results)
     return [result.output for result in results]
 
 
 # Tools of a server, as any others
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_a_proxy_is_not_asked_for_a_server_on_this_machine(registry, monkeypatch, name, host):
+    """It couldn't reach it, and many classrooms name one."""
+    with over_http() as address:
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        with Connection(address.replace("127.0.0.1", host)) as connection:
+            assert connection.register(registry)
 
 
 @everywhere
@@ -321,7 +290,7 @@ def test_giving_a_call_up_cancels_its_work_on_the_server(registry, transport, do
         else:
             (result,) = asyncio.run(aio.execute_parallel(calls, registry))
         assert "no answer within" in result.error
-        wait_until(lambda: file.exists() and file.read_text() == "cancelled")
+        assert comes_true(lambda: file.exists() and file.read_text() == "cancelled")
         more = execute_parallel(calls_of(("add", {"a": 1, "b": 2})), registry)
     assert outputs(more) == ["3"]
 
@@ -334,11 +303,11 @@ async def test_cancelling_the_await_cancels_the_work_on_the_server(registry, tmp
             connection.register(registry)
             calls = calls_of(("hang", {"file": str(file)}))
             batch = asyncio.create_task(aio.execute_parallel(calls, registry))
-            await asyncio.to_thread(wait_until, file.exists)
+            assert await asyncio.to_thread(comes_true, file.exists)
             batch.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await batch
-            await asyncio.to_thread(wait_until, lambda: file.read_text() == "cancelled")
+            assert await asyncio.to_thread(comes_true, lambda: file.read_text() == "cancelled")
 
 
 @as_processes
@@ -386,7 +355,7 @@ def test_leaving_ends_the_calls_that_are_open(registry, transport, tmp_path):
             work = lambda: results.extend(execute_parallel(calls, registry))  # noqa: E731
             run = threading.Thread(target=work, daemon=True)
             run.start()
-            wait_until(file.exists)
+            assert comes_true(file.exists)
         run.join(PATIENCE)
     assert "is closed; the call may have taken effect" in results[0].error
 
@@ -662,7 +631,7 @@ except KeyboardInterrupt:
             return True
         return False
 
-    wait_until(is_gone)
+    assert comes_true(is_gone)
 
 
 # Public servers

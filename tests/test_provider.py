@@ -30,8 +30,8 @@ from ptc.provider import (
     script,
     server,
     small,
+    tool_call,
 )
-from ptc.provider import tool_call as call
 
 NAMES = ("get_time", "get_date", "get_weather")
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -70,7 +70,7 @@ def asking(*ids, arguments="{}"):
     return {
         "role": "assistant",
         "content": None,
-        "tool_calls": [call("get_time", arguments, id=id) for id in ids],
+        "tool_calls": [tool_call("get_time", arguments, id=id) for id in ids],
     }
 
 
@@ -293,10 +293,10 @@ def test_only_offered_tools_are_called(client):
 def test_a_malformed_message_goes_out_verbatim(stream):
     """Arguments that are no JSON, doubled ids and missing ids reach the client as written."""
     calls = [
-        call("f", '{"city": "Par', id="same"),
-        call("f", "", id="same"),
-        call("f", "[1]", id=None),
-        call("f", "é" * 20, id=""),
+        tool_call("f", '{"city": "Par', id="same"),
+        tool_call("f", "", id="same"),
+        tool_call("f", "[1]", id=None),
+        tool_call("f", "é" * 20, id=""),
     ]
     script = [{"content": "One moment.  Please", "tool_calls": calls}]
     with ScriptedProvider(script) as provider, client_of(provider) as client:

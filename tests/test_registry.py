@@ -36,11 +36,6 @@ any_json = st.recursive(
 )
 
 
-@pytest.fixture
-def registry():
-    return ToolRegistry()
-
-
 def run(registry, name, /, **arguments):
     return execute_with_retry(ToolCall("c", name, arguments), registry)
 

@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from common import AT_ONCE, PATIENCE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,9 +17,6 @@ from ptc import (
     execute_with_retry,
 )
 from ptc.machine.state import CallState
-
-AT_ONCE = RetryPolicy(wait_initial=0, wait_jitter=0)
-PATIENCE = 20  # seconds that no test needs unless it fails
 
 
 class Flaky:

@@ -2,7 +2,6 @@
 
 import doctest
 import json
-import os
 import re
 import sys
 import threading
@@ -13,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import anthropic.types
 import openai.types.responses
 import pytest
+from common import PATIENCE
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -26,7 +26,7 @@ from ptc import (
     extract_parallel_calls,
     format_parallel_results,
 )
-from ptc.provider import ScriptedProvider, call
+from ptc.provider import ScriptedProvider, tool_call
 from ptc.provider.refusals import check_request
 from ptc.stream import execute_stream
 from ptc.tools import CityTools
@@ -34,8 +34,6 @@ from ptc.wire import UnreadableReplyError
 from ptc.wire.deltas import JsonScanner
 from ptc.wire.events import stream_format
 from ptc.wire.incoming import IncomingReply
-
-PATIENCE = int(os.environ.get("PTC_PATIENCE", 10))
 
 
 @pytest.fixture
@@ -169,7 +167,7 @@ def pieces(data, text):
 @given(batch=BATCHES, data=st.data())
 def test_any_split_of_any_batch_gives_the_calls_of_the_whole_reply(batch, data):
     """Deltas of several calls mixed, ids once or always, no index or always 0, names in pieces."""
-    wanted = [call(name, arguments, id=f"id{n}") for n, (name, arguments) in enumerate(batch)]
+    wanted = [tool_call(name, arguments, id=f"id{n}") for n, (name, arguments) in enumerate(batch)]
     habit = data.draw(st.sampled_from(["index", "always 0", "no index", "ids always", "mixed"]))
     queues = []
     for n, whole in enumerate(wanted):

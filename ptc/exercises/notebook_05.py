@@ -7,7 +7,7 @@ from typing import Any
 
 from ..calls import ToolCall, ToolResult
 from ..provider.refusals import Refused, check_request
-from ..provider.script import call as asked
+from ..provider.script import tool_call
 from ..text import explain, shorten
 from ..wire import format_parallel_results
 from .judging import Exercise, NotAttempted, Wrong, quiz, shown
@@ -27,7 +27,7 @@ _SIGNATURE = {"extra_content": {"google": {"thought_signature": "EsYBCsMB0e2N"}}
 
 def _calls(*named: str, **rest: Any) -> Message:
     """A model's message: ``"get_time a1"`` is a call to that tool with that id."""
-    items = [asked(name, '{"city":"Paris"}', id=id) for name, id in map(str.split, named)]
+    items = [tool_call(name, '{"city":"Paris"}', id=id) for name, id in map(str.split, named)]
     return {"role": "assistant", "content": None, **rest, "tool_calls": items}
 
 

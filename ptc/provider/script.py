@@ -71,9 +71,6 @@ def tool_call(name: str, arguments: dict[str, Any] | str, id: Any = ...) -> Mess
     return made if id is None else {**made, "id": id}
 
 
-call = tool_call  # its name in earlier notebooks
-
-
 def in_turn(messages: list[Message]) -> Script:
     """A script that says one message after the other, by how many the history holds already.
 
