@@ -391,7 +391,7 @@ def answer_of(source: str) -> Any:
 def solution_of(number: str) -> str:
     from ptc.exercises import judging
 
-    module = import_module(f"ptc.exercises.{judging._MODULES[number[:2]]}")
+    module = import_module(f"ptc.exercises.{judging.MODULES[number[:2]]}")
     return dedent(module.EXERCISES[number].solution).strip()
 
 

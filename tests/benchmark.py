@@ -187,6 +187,7 @@ def strands(name: str, arguments: list[dict], workers: int) -> Run:
     async def batch(hear: Hear | None) -> list:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(workers))
         results: list = []
+        # Public is only what asks the model as well, through which an agent calls this.
         async for event in executor._execute(agent, tool_uses, results, Trace("turn"), None, {}):
             if hear and isinstance(event, ToolResultEvent):
                 hear(event)

@@ -37,7 +37,7 @@ _SWITCHES = (  # a browser that only looks at this machine
 )
 
 # The toolbar says idle before the kernel is attached; the session's own kernel is the one to ask.
-_READY = """() => {
+READY = """() => {
   const panel = window.jupyterapp?.shell.currentWidget;
   const kernel = panel?.sessionContext?.session?.kernel;
   return !!kernel && panel.context.isReady
@@ -129,15 +129,15 @@ def serve(root: Path, home: Path, theme: str = "light") -> Iterator[Lab]:
     log = home / "jupyterlab.log"
     with log.open("w") as file:
         server = subprocess.Popen(
-            command, cwd=root, env=_environment(home, theme), stdout=file, stderr=file
+            command, cwd=root, env=environment(home, theme), stdout=file, stderr=file
         )
     try:
-        yield Lab(_address(server, home, log), token, root)
+        yield Lab(address(server, home, log), token, root)
     finally:
-        _stop(server)
+        stop(server)
 
 
-def _environment(home: Path, theme: str) -> dict[str, str]:
+def environment(home: Path, theme: str) -> dict[str, str]:
     folders = {
         f"JUPYTER{name}_DIR": home / f"jupyter{name.lower()}"
         for name in ("_CONFIG", "_DATA", "_RUNTIME", "LAB_SETTINGS", "LAB_WORKSPACES")
@@ -159,7 +159,7 @@ def _environment(home: Path, theme: str) -> dict[str, str]:
     return os.environ | {name: str(folder) for name, folder in folders.items()}
 
 
-def _address(server: subprocess.Popen, home: Path, log: Path) -> str:
+def address(server: subprocess.Popen, home: Path, log: Path) -> str:
     """The server's address, once it answers there."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and server.poll() is None:
@@ -172,7 +172,7 @@ def _address(server: subprocess.Popen, home: Path, log: Path) -> str:
     raise RuntimeError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
 
 
-def _stop(server: subprocess.Popen) -> None:
+def stop(server: subprocess.Popen) -> None:
     server.terminate()
     try:
         server.wait(15)
@@ -184,7 +184,7 @@ def _stop(server: subprocess.Popen) -> None:
 def open_lab(page, lab: Lab, path: str) -> None:
     """Opens the notebook at ``path`` (below the lab's root) and waits for its kernel."""
     page.goto(f"{lab.url}/lab/tree/{path}?reset&token={lab.token}")
-    page.wait_for_function(_READY, timeout=60_000)
+    page.wait_for_function(READY, timeout=60_000)
 
 
 def run_all(page, seconds: float = 120) -> None:

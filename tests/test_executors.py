@@ -461,6 +461,7 @@ def test_the_batch_timeout_holds_for_dask(registry, client):
 
 def messages(client, monkeypatch):
     """The kinds of the messages that the client sends to its scheduler from now on."""
+    # Dask counts no messages that the client sends, so its own door for them is watched.
     sent, send = [], client._send_to_scheduler
     monkeypatch.setattr(
         client, "_send_to_scheduler", lambda message: sent.append(message["op"]) or send(message)

@@ -247,7 +247,9 @@ def test_one_async_client_serves_all_batches(registry, site, library, execute):
     async def get() -> bool:
         return (await client.get(site)).json()["ok"]
 
+    registry.register(client.aclose, name="close")
     results = [r for _ in range(4) for r in execute(calls_of("get", {}, {}, {}), registry)]
+    assert execute(calls_of("close", {}), registry)[0].success
     assert [result.output for result in results] == [True] * 12, results[0].error
 
 
@@ -525,7 +527,8 @@ def ask_urllib():
 def ask_openai():
     address = f"http://127.0.0.1:{refused_port()}/v1"
     direct = openai.DefaultHttpxClient(trust_env=False)
-    openai.OpenAI(base_url=address, api_key="x", max_retries=0, http_client=direct).models.list()
+    with openai.OpenAI(base_url=address, api_key="x", max_retries=0, http_client=direct) as client:
+        client.models.list()
 
 
 def ask_socket():

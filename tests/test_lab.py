@@ -225,7 +225,6 @@ def test_calls_that_compute_share_the_cores(monkeypatch):
     """Threads gain nothing where one call computes at a time, and twice as much on two cores."""
     monkeypatch.setattr(settings_module.sys, "_is_gil_enabled", lambda: True, raising=False)
     monkeypatch.setattr(settings_module, "cores", lambda: 2)
-    monkeypatch.setattr(prediction_module, "_predict", prediction_module._predict.__wrapped__)
     held = predict(Settings(workers=4, cities=2, kind=HOLDS))
     assert held.speedup == pytest.approx(1)
     assert "only 1 call computes" in held.binds
@@ -279,19 +278,18 @@ def test_overheads_by_hand():
 def test_overheads_add_to_the_work(kind, monkeypatch):
     """Six calls of 0.1 s: all overhead is paid one at a time, whatever the calls do."""
     monkeypatch.setattr(prediction_module, "capacity", {WAITS: 6, HOLDS: 1, RELEASES: 2}.get)
-    compute = prediction_module._predict.__wrapped__
     settings = Settings(workers=6, time=0.1, date=0.1, weather=0.1, cities=2, kind=kind)
-    slow, fast = compute(settings, OVERHEADS).seconds
+    slow, fast = predict(settings, OVERHEADS).seconds
     assert slow == pytest.approx(0.002 + 6 * 0.101)
     assert fast == pytest.approx(0.003 + 6 * 0.002 + {WAITS: 0.1, HOLDS: 0.6, RELEASES: 0.3}[kind])
 
 
 def test_the_overhead_is_measured_once():
-    """More than nothing and less than a hundredth of a second a call; the second time it's known."""
+    """More than nothing and less than a tenth of a second a call; the second time it's known."""
     overheads = measured_overheads()
     assert overheads is measured_overheads()
     assert all(0 <= overhead.batch < 0.1 for overhead in overheads)
-    assert all(0 < overhead.attempt < 0.01 for overhead in overheads)
+    assert all(0 < overhead.attempt < 0.1 for overhead in overheads)
 
 
 @given(any_settings)

@@ -181,10 +181,10 @@ def test_a_stream_starts_a_servers_tools(registry, server):
     turn = {"content": None, "tool_calls": adds}
     with (
         ScriptedProvider([turn, {"content": "done"}]) as provider,
+        openai.OpenAI(base_url=provider.base_url, api_key="none") as client,
         Connection(server) as connection,
     ):
         connection.register(registry)
-        client = openai.OpenAI(base_url=provider.base_url, api_key="none")
         chunks = client.chat.completions.create(
             model="scripted", messages=[{"role": "user", "content": "add"}], stream=True
         )

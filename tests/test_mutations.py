@@ -36,19 +36,20 @@ def test_a_test_notices(name, tried):
 
 def test_those_tests_pass_without_a_mistake(tmp_path):
     """Else they would notice what isn't there."""
-    done = run_tests(sorted(set(NOTICED_BY.values())), tmp_path)
+    done = run_tests(sorted(set(NOTICED_BY.values())), tmp_path, seconds=60)
     assert done.returncode == 0, done.stdout[-2000:]
 
 
 def outcome(name: str, folder: Path) -> subprocess.CompletedProcess:
     """What the test says that must notice the mistake, with the mistake made in every process."""
     (folder / "sitecustomize.py").write_text(f"import mistakes\nmistakes.make({name!r})\n")
-    return run_tests([NOTICED_BY[name]], folder)
+    return run_tests([NOTICED_BY[name]], folder, seconds=6)
 
 
-def run_tests(tests: list[str], folder: Path) -> subprocess.CompletedProcess:
+def run_tests(tests: list[str], folder: Path, seconds: int) -> subprocess.CompletedProcess:
     """Python looks into ``folder`` first, and runs a sitecustomize.py there before anything."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=15"]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    command += [f"--timeout={seconds}"]
     path = os.pathsep.join(map(str, (folder, TESTS, TOP)))
     return subprocess.run(
         [*command, *(str(TESTS / test) for test in tests)],

@@ -554,7 +554,7 @@ def test_a_sequential_executor_is_noticed(tmp_path):
 @pytest.mark.parametrize("name", ["00_start_here", "03_run_them_together", "09_latency_lab"])
 def test_a_sequential_executor_is_noticed_in_the_notebooks(name, tmp_path):
     path = Path(shutil.copy(build.TOP / "notebooks" / f"{name}.ipynb", tmp_path))
-    bad = nbval(path, **sequential_kernels(tmp_path / "home"))
+    bad = nbval(path, "--exitfirst", **sequential_kernels(tmp_path / "home"))
     assert bad.returncode == 1 and "Cell outputs differ" in bad.stdout, bad.stdout
 
 

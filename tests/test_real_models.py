@@ -277,7 +277,7 @@ def test_whatever_a_server_says_it_is_told(case, status, said):
 
 def test_an_old_python_another_kernel_and_root_are_told_with_the_way_out(monkeypatch, capsys):
     """One sentence each; root is no news in a notebook, whose JupyterLab has started."""
-    monkeypatch.setattr(environment, "_PACKAGES", ("openai", "no-such-package"))
+    monkeypatch.setattr(environment, "PACKAGES", ("openai", "no-such-package"))
     monkeypatch.setattr(environment, "_is_root", lambda: True)
     monkeypatch.setattr(environment, "_in_a_notebook", lambda: False)
     monkeypatch.setattr(sys, "version_info", (3, 10, 4))

@@ -324,7 +324,7 @@ warnings.simplefilter("ignore")
 from ptc.tools import sample, weather
 get_weather("Paris")
 mine = weather.sample_url()
-weather._lock.acquire()
+weather._lock.acquire()  # as a thread holds it that asks for the address at that very moment
 if not (pid := os.fork()):
     answer = get_weather("Tokyo")
     os._exit(0 if answer["city"] == "Tokyo" and weather.sample_url() != mine else 1)

@@ -22,12 +22,12 @@ from .bounded import NeverEndsError, Stopped, bounded
 
 __all__ = ["Exercise", "check", "hint", "progress", "solution"]
 
-_MODULES = {  # a notebook's number, and the module with its exercises
+MODULES = {  # a notebook's number, and the module with its exercises
     path.stem[-2:]: path.stem for path in sorted(Path(__file__).parent.glob("notebook_*.py"))
 }
-_PATIENCE = 10.0  # seconds that an answer may take, with all that it is tried on
+PATIENCE = 10.0  # seconds that an answer may take, with all that it is tried on
 _PLAIN = str.maketrans({"✓": "OK", "✗": "NO", "○": "--", "…": "...", "×": "x", "≈": "~"})
-_hints_shown: dict[str, int] = {}
+hints_shown: dict[str, int] = {}
 _tried = ""  # what the answer was last called with
 
 
@@ -81,8 +81,8 @@ def hint(number: str) -> None:
     exercise = _find(number)
     if exercise is None:
         return
-    shown = _hints_shown.get(number, 0) % len(exercise.hints)
-    _hints_shown[number] = shown + 1
+    shown = hints_shown.get(number, 0) % len(exercise.hints)
+    hints_shown[number] = shown + 1
     _say(f"Hint {shown + 1} of {len(exercise.hints)}: {exercise.hints[shown]}")
     if shown + 1 == len(exercise.hints):
         _say(f"That was the last one; solution({number!r}) shows an answer.")
@@ -104,7 +104,7 @@ def progress(forget: bool = False) -> None:
             said = f"nothing is forgotten: {explain(error)}"
         if said:
             _say(f"({said})")
-    for notebook in _MODULES:
+    for notebook in MODULES:
         _say(f"{notebook}: {_count(notebook, record.done())}")
 
 
@@ -190,7 +190,7 @@ def _judge(exercise: Exercise, answer: Any) -> None:
     _tried = ""
     if answer is None:
         raise NotAttempted
-    raised = bounded(lambda: exercise.judge(answer), _PATIENCE)
+    raised = bounded(lambda: exercise.judge(answer), PATIENCE)
     if raised is None:
         return
     if isinstance(raised, Wrong) or (isinstance(raised, NotAttempted) and _is_starter(answer)):
@@ -206,7 +206,7 @@ def _why_not_judged(raised: BaseException) -> str:
         )
     if isinstance(raised, NeverEndsError):
         return (
-            f"{_tried}it hasn't ended after {_PATIENCE:g} s. Look for a loop, or a wait, that "
+            f"{_tried}it hasn't ended after {PATIENCE:g} s. Look for a loop, or a wait, that "
             "never ends."
         )
     return f"checking it raised {explain(raised)}."
@@ -249,15 +249,15 @@ def _find(number: str) -> Exercise | None:
     if known:
         _say(f"There is no exercise {number!r}; this notebook has {', '.join(sorted(known))}.")
     else:
-        notebooks = ", ".join(_MODULES)
+        notebooks = ", ".join(MODULES)
         _say(f"There is no exercise {number!r}; write one as '00.1'. Notebooks: {notebooks}.")
     return None
 
 
 def _exercises(notebook: str) -> dict[str, Exercise]:
-    if notebook not in _MODULES:
+    if notebook not in MODULES:
         return {}
-    return import_module(f".{_MODULES[notebook]}", __package__).EXERCISES
+    return import_module(f".{MODULES[notebook]}", __package__).EXERCISES
 
 
 def _keep(number: str) -> str:

@@ -116,23 +116,24 @@ def predict(settings: Settings, overheads: Overheads | None = None) -> Predictio
     >>> predict(Settings(workers=3), NO_OVERHEADS).bound
     0.3
     """
-    return _predict(settings, measured_overheads() if overheads is None else overheads)
+    overheads = measured_overheads() if overheads is None else overheads
+    return _predict(settings, overheads, capacity(settings.kind))
 
 
 @lru_cache(maxsize=512)
-def _predict(settings: Settings, overheads: Overheads) -> Prediction:
-    able, turn = capacity(settings.kind), settings.model
+def _predict(settings: Settings, overheads: Overheads, able: float) -> Prediction:
+    turn = settings.model
     one_by_one = simulate(
         _in_a_row(_planned(settings, overheads.sequential)), 1, able, overheads.sequential.batch
     )
-    together = _simulate_in_order(settings, overheads.parallel)
+    together = _simulate_in_order(settings, overheads.parallel, able)
     return Prediction(
         settings,
         _with_cities(settings, one_by_one),
         _with_cities(settings, together),
         turns=((turn,) * (len(settings.calls) + 1), (turn, turn)),
         overheads=overheads,
-        bounds=_bounds(settings),
+        bounds=_bounds(settings, able),
     )
 
 
@@ -147,7 +148,7 @@ def _in_a_row(calls: list[Planned]) -> list[Planned]:
     return [call._replace(waits_for=frozenset()) for call in calls]
 
 
-def _simulate_in_order(settings: Settings, overhead: Overhead) -> list[list[Span]]:
+def _simulate_in_order(settings: Settings, overhead: Overhead, able: float) -> list[list[Span]]:
     """The parallel batch: calls are given to the simulation in the order in which they start."""
     calls = _planned(settings, overhead)
     order = _starting_order(settings)
@@ -156,7 +157,6 @@ def _simulate_in_order(settings: Settings, overhead: Overhead) -> list[list[Span
         calls[number]._replace(waits_for=frozenset(place[n] for n in calls[number].waits_for))
         for number in order
     ]
-    able = capacity(settings.kind)
     found = simulate(in_order, settings.workers, able, overhead.batch)
     return [found[place[number]] for number in range(len(calls))]
 
@@ -174,11 +174,10 @@ def _starting_order(settings: Settings) -> list[int]:
     return sorted(numbers, key=lambda number: -behind[number])
 
 
-def _bounds(settings: Settings) -> Bounds:
+def _bounds(settings: Settings, able: float) -> Bounds:
     plans = _planned(settings, Overhead(0, 0))
     lengths = [sum(part.seconds for part in call.parts) for call in plans]
     work = math.fsum(lengths) / settings.workers
-    able = capacity(settings.kind)
     if able < settings.workers:
         work = max(work, sum(map(_compute, plans)) / able)
     return Bounds(max(lengths), longest_chain(lengths, settings.predecessors), work)

@@ -53,6 +53,7 @@ class ScriptedProvider:
         self._script = script if callable(script) else in_turn(list(script))
         self._server: _Server | None = None
         self.latency = latency
+        self.closing = threading.Event()  # set when it closes: who waits out a latency goes home
         self.requests: list[Any] = []
 
     @property
@@ -65,6 +66,7 @@ class ScriptedProvider:
     def start(self) -> Self:
         """Listen, until ``close``; nothing happens where it listens already."""
         if self._server is None:
+            self.closing = threading.Event()
             self._server = _Server(self)
         return self
 
@@ -72,6 +74,7 @@ class ScriptedProvider:
         """Stop listening and hang up, also in the middle of a reply."""
         server, self._server = self._server, None
         if server is not None:
+            self.closing.set()
             server.close()
 
     def __enter__(self) -> Self:
@@ -102,7 +105,6 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, provider: ScriptedProvider) -> None:
         self.provider = provider
-        self.closing = threading.Event()
         self._connections: dict[Any, threading.Thread] = {}
         super().__init__(("127.0.0.1", 0), _Handler)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
@@ -128,7 +130,6 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def close(self) -> None:
-        self.closing.set()
         self.shutdown()  # first: from here on no connection is added
         self._thread.join()
         self.server_close()
@@ -144,8 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        server = cast(_Server, self.server)
-        self.provider, self.closing = server.provider, server.closing
+        self.provider = cast(_Server, self.server).provider
+        self.closing = self.provider.closing
 
     def do_POST(self) -> None:
         try:

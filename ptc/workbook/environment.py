@@ -14,7 +14,7 @@ from ..text import explain, mask, secrets, shorten
 from ..tools import get_date, get_time
 from ..wire import extract_parallel_calls
 
-_PACKAGES = ("ipywidgets", "jupyterlab", "matplotlib", "openai", "pydantic", "tenacity", "tqdm")
+PACKAGES = ("ipywidgets", "jupyterlab", "matplotlib", "openai", "pydantic", "tenacity", "tqdm")
 _SET_UP = (
     "run the first command of README.md again, and open the notebook from the JupyterLab it starts"
 )
@@ -34,7 +34,7 @@ def check_environment() -> None:
     """
     old = f"this is {sys.version.split()[0]}; install a newer one, then {_SET_UP}"
     _say("Python 3.11 or newer", sys.version_info >= (3, 11), old)
-    missing = [name for name in _PACKAGES if not _is_installed(name)]
+    missing = [name for name in PACKAGES if not _is_installed(name)]
     _say("the packages", not missing, _where_packages_are_missing(missing))
     if _is_root() and not _in_a_notebook():
         refused = "JupyterLab does not start for root, unless --allow-root stands in its command"
