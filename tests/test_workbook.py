@@ -150,15 +150,14 @@ SHOW = "x"
 
 @pytest.fixture
 def tested(tmp_path):
-    """Runs pytest on notebooks of these cells, as pyproject.toml has it run on ours."""
+    """Runs pytest on a notebook of these cells, as pyproject.toml has it run on ours."""
 
-    def outcome(cells, *options, notebooks=1):
-        for number in range(notebooks):
-            nb = new_notebook(metadata=build.METADATA, cells=cells)
-            nbformat.write(nb, tmp_path / f"notebook_{number}.ipynb")
+    def outcome(cells, *options, settings=""):
+        nb = new_notebook(metadata=build.METADATA, cells=cells)
+        nbformat.write(nb, tmp_path / "notebook.ipynb")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         plugins = ["-p", "ptc.workbook.testing", "--nbval", "--nbval-current-env"]
-        (tmp_path / "pytest.ini").write_text("[pytest]\n")
+        (tmp_path / "pytest.ini").write_text(f"[pytest]\n{settings}")
         run = subprocess.run(
             [*command, *plugins, *options, "."], cwd=tmp_path, capture_output=True, text=True
         )
@@ -175,11 +174,39 @@ def run_cells():
     ]
 
 
-def test_cells_of_one_notebook_stay_together_under_xdist(tested):
-    """The second cell needs the first one's kernel."""
-    code, said = tested(run_cells(), "-n", "2", notebooks=2)
+MEET = """
+import pathlib, time, pytest
+
+@pytest.mark.parametrize("name", ["one", "other"])
+def test_meets_the_other(name):
+    pathlib.Path(name).touch()
+    ends = time.monotonic() + 60
+    while not all(map(pathlib.Path.exists, [pathlib.Path("one"), pathlib.Path("other")])):
+        assert time.monotonic() < ends, "the other does not run"
+        time.sleep(0.01)
+"""
+SHARE = """
+import pathlib
+
+begun = []
+
+def test_comes_after_those_that_meet():
+    assert pathlib.Path("other").exists()
+    begun.append("here")
+
+def test_shares_its_process_with_the_first():
+    assert begun == ["here"]
+"""
+
+
+def test_under_xdist_a_file_stays_together_unless_it_is_scattered(tested, tmp_path):
+    """The second cell needs the first one's kernel; two tests meet in two processes, and first."""
+    (tmp_path / "test_meet.py").write_text(MEET)
+    (tmp_path / "test_a_share.py").write_text(SHARE)
+    settings = "scattered = test_meet.py\nbegun_first = test_meet.py\n"
+    code, said = tested(run_cells(), "-n", "2", settings=settings)
     assert code == 0, said
-    assert "4 passed" in said
+    assert "6 passed" in said
 
 
 def test_a_notebook_without_outputs_fails(tested):

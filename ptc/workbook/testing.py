@@ -1,8 +1,10 @@
 """What pytest needs besides nbval to test notebooks; pyproject.toml loads it with ``-p``.
 
 A run asks no real model and touches no reader's files. A cell that was never run fails: without
-outputs nbval has nothing to compare, and passes. With pytest-xdist (``-n 2``) the cells of one
-notebook stay together, as they share a kernel.
+outputs nbval has nothing to compare, and passes. With pytest-xdist (``-n 4``) the cells of one
+notebook stay together, as they share a kernel, and so do the tests of a file, which may share
+something that takes long to make. Two settings of pyproject.toml say otherwise: ``scattered`` are
+files whose tests share nothing, and those that ``begun_first`` names take longest.
 """
 
 import os
@@ -21,6 +23,11 @@ if "PTC_TESTS_HOME" not in os.environ:
     _home = tempfile.TemporaryDirectory(prefix="ptc-tests-")
     os.environ["PTC_TESTS_HOME"] = _home.name
     forget_the_user(Path(_home.name))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("scattered", "files whose tests xdist may run in any process", type="linelist")
+    parser.addini("begun_first", "files that xdist begins with, in this order", type="linelist")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,9 +55,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep a file's tests in one process, where xdist would scatter them."""
+    """Keep a file's tests in one process, where xdist would scatter them all."""
     if config.getvalue("dist") not in ("load", "worksteal"):
         return None  # somebody's own choice, which keeps files together or says what it does
-    from xdist.scheduler.loadfile import LoadFileScheduling
+    from xdist.scheduler.loadscope import LoadScopeScheduling
 
-    return LoadFileScheduling(config, log)
+    scattered = config.getini("scattered")
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return nodeid if file in scattered else file
+
+    config.option.loadscopereorder = False  # the order is that of the collection
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In each of xdist's processes: what takes longest comes first, and the rest as it stood."""
+    if hasattr(config, "workerinput"):
+        places = {file: place for place, file in enumerate(config.getini("begun_first"))}
+        items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
