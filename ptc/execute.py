@@ -48,7 +48,7 @@ def execute_parallel(
 
     Raises:
         ValueError: ``max_workers`` is below 1, or ``timeout`` is negative.
-        TypeError: ``calls`` holds something else than tool calls, or the registry is none.
+        TypeError: ``calls`` holds something other than tool calls, or ``registry`` is not one.
     """
     check_workers(max_workers)
     check_listener(on_result)

@@ -66,9 +66,7 @@ def standard_kind(error: BaseException) -> type[BaseException]:
     kind = type(error)
     if kind.__name__ == "gaierror":  # a name that could not be looked up
         return ConnectionError
-    if (
-        kind.__name__ == "URLError"
-    ):  # urllib's; its reason is a text for an address of no known kind
+    if kind.__name__ == "URLError":  # urllib's; its reason is a text for an odd address
         return ConnectionError if isinstance(getattr(error, "reason", ""), OSError) else kind
     clients = [each for each in kind.__mro__ if each.__module__.partition(".")[0] in _CLIENTS]
     names = {each.__name__ for each in clients}

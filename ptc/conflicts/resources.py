@@ -120,7 +120,7 @@ def _keys(resource: Any, folders: MutableMapping[str, Key]) -> Iterator[Key]:
 
 
 def _check_comparable(resource: Any) -> None:
-    """Raise TypeError for what would be no resource, though it can be hashed."""
+    """Raise TypeError for what can't be a resource, though it can be hashed."""
     if isinstance(resource, Awaitable):
         if iscoroutine(resource):
             resource.close()

@@ -88,8 +88,8 @@ class _NotedEvent(threading.Event):
 class _HangingPool(Executor):
     """A thread a job. ``submit`` returns when the job has ended, or hangs, as some cities do.
 
-    So which jobs are done at the deadline is no luck. ``release`` lets go of those that hang.
-    Where all hang, none gets a thread: nothing would run in it.
+    So it is not left to luck which jobs are done at the deadline. ``release`` lets go of those that
+    hang. Where all hang, none gets a thread: nothing would run in it.
     """
 
     def __init__(self, hung: Sequence[str], calls: int) -> None:

@@ -1,4 +1,4 @@
-"""A pool that finishes its jobs in an order of our choice: who ends first is no luck here."""
+"""A pool that finishes its jobs in an order of our choice: who ends first is not left to luck."""
 
 import threading
 import time

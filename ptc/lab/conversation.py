@@ -31,7 +31,7 @@ def real_model() -> str:
 
 @contextmanager
 def open_model(settings: Settings, stop: Stop) -> Iterator[Model]:
-    """The model behind a client that is warm: what it loads for its first request is no turn."""
+    """The model behind a client that is warm: what it loads for its first request isn't timed."""
     if real_model():
         client, name = connect()
         with client:

@@ -72,7 +72,7 @@ class Session:
         except BaseException as error:
             if not self.ready.done():
                 self.ready.set_exception(self._why_not_started(error))
-            # What goes wrong on leaving is no news: the server is gone, or about to be.
+            # What goes wrong on leaving doesn't matter: the server is gone, or about to be.
             if not isinstance(error, Exception):
                 raise
         finally:

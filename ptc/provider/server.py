@@ -53,7 +53,7 @@ class ScriptedProvider:
         self._script = script if callable(script) else in_turn(list(script))
         self._server: _Server | None = None
         self.latency = latency
-        self.closing = threading.Event()  # set when it closes: who waits out a latency goes home
+        self.closing = threading.Event()  # set by close: no latency is waited out after it
         self.requests: list[Any] = []
 
     @property
@@ -250,7 +250,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(code, {"error": Refused(str(message)).error})
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent: a notebook's output is no server's log."""
+        """Silent: a notebook's output is not a server's log."""
 
 
 def reply_bodies(

@@ -19,7 +19,7 @@ class Style(NamedTuple):
 
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; vermillion is for failures.
-# The model is grey and plain: what it does is no tool's work.
+# The model is grey and plain: what it does is not a tool's work.
 FIXED_STYLES = {
     "get_time": Style("#0072B2", "///", "#2C8CC4", "#FFFFFF"),
     "get_date": Style("#E69F00", "...", "#B97F00", "#000000"),

@@ -54,7 +54,7 @@ class CityTools:
         for name in ("time", "date", "weather"):
             delay = getattr(self, name)
             if not 0 <= delay < inf:
-                raise ValueError(f"{name}={delay!r} is no delay; give seconds, 0 or more")
+                raise ValueError(f"{name}={delay!r} is not a delay; give seconds, 0 or more")
         _moment(self.now)
 
     def get_time(self, city: City) -> str:
@@ -103,7 +103,7 @@ def _moment(now: datetime | str | None) -> datetime:
         moment = None
     if moment is None or moment.utcoffset() is None:
         raise ValueError(
-            f"now={str(now)!r} is no moment; give its UTC offset too: '2026-11-23T14:05+01:00'"
+            f"now={str(now)!r} is not a moment; give its UTC offset too: '2026-11-23T14:05+01:00'"
         )
     return moment
 
