@@ -98,7 +98,7 @@ class DaskRunner(PoolRunner):
 
     def _submit(self, states: Sequence[CallState]) -> None:
         parcels = []
-        for state in states:
+        for state in filter(self._is_wanted, states):
             try:
                 parcels.append(self._pack(state, self._job(state)))
             except Exception as error:

@@ -75,7 +75,9 @@ def run_job(job: Job, worker: str | None = None) -> Report:
     state.parent, state.worker = job.parent, worker or _worker_name()
     here, left, running = job.context is not None, _left(job, began), None
     limit = min(left + _GRACE, job.tool.timeout or math.inf)
-    if left <= 0:
+    if job.parent is not None and job.parent.is_unwanted():
+        result = state.give_up("not started: it was given up before")
+    elif left <= 0:
         result = state.give_up("not started within the batch's timeout; ask again if it is needed")
     elif limit == math.inf:
         result = state.run()
@@ -104,7 +106,8 @@ def _start(run: Callable[[], ToolResult]) -> "Future[ToolResult]":
 
     def work() -> None:
         try:
-            future.set_result(run())
+            if not future.done():  # else it is called once more
+                future.set_result(run())
         except BaseException as error:  # set in this thread from outside
             future.set_exception(error)
 

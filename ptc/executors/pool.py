@@ -69,8 +69,12 @@ class Arrival(NamedTuple):
 class PoolRunner:
     """The runner on an executor: what the clerk has handed over, and what came back.
 
-    ``_futures`` and ``_workers`` are the clerk's own. What other threads have to say to it goes
-    through ``_events``: a call of ``put`` that no signal can cut in two.
+    ``_workers`` is the clerk's own, and ``_futures`` written by it alone. What other threads have
+    to say to it goes through ``_events``: a call of ``put`` that no signal can cut in two.
+
+    *A call that was given up is not handed over, or taken back.* Whether it is still wanted is
+    looked at under the batch's lock before, and once more when its future is known: whoever gives
+    it up meanwhile, under that lock too, finds the future or is seen there.
     """
 
     sees_starts = False
@@ -157,10 +161,16 @@ class PoolRunner:
 
     def _submit(self, states: Sequence[CallState]) -> None:
         for state in states:
-            if state.result is None:
-                self._submitting = state
+            if self._is_wanted(state):
                 self._note_future(state, self._submit_one(self._job(state)))
                 self._submitting = None
+
+    def _is_wanted(self, state: CallState) -> bool:
+        """Does somebody still wait for a call that is about to be handed over?"""
+        with self.batch.lock:
+            is_wanted = state.result is None and not self.batch.over
+            self._submitting = state if is_wanted else None
+            return is_wanted
 
     def _submit_one(self, job: Job) -> "Future[Any]":
         try:
@@ -175,8 +185,13 @@ class PoolRunner:
         return future
 
     def _note_future(self, state: CallState, future: "Future[Any]") -> None:
-        self._futures[state] = future
+        with self.batch.lock:
+            self._futures[state] = future
+            is_wanted = state.result is None
         future.add_done_callback(partial(self._arrive, state))
+        if not is_wanted:
+            self.stop(state)
+            self.flush()
 
     def _arrive(self, state: CallState, future: "Future[Any]") -> None:
         """In whichever thread the executor has for this; the clerk does the rest."""
