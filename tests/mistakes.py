@@ -20,10 +20,12 @@ import ptc.execute
 import ptc.machine.reasons
 import ptc.retry
 import ptc.wire
+from ptc.executors.pool import PoolRunner
 from ptc.machine.batch import Batch
 from ptc.machine.deadlines import Deadlines
 from ptc.machine.ledger import Ledger
 from ptc.machine.runners import OwnThreads, Worker
+from ptc.machine.threads import Inbox, Threads
 from ptc.wire.incoming import IncomingReply
 
 MISTAKES: dict[str, Callable[[], None]] = {}
@@ -232,6 +234,30 @@ def the_interpreter_waits_for_hung_threads():
 def an_interrupt_lets_the_rest_start():
     Batch.over = property(lambda self: False, lambda self, over: None)
     Batch.finish = lambda self: self.runner.close()
+
+
+@mistake("test_hostile.py::test_an_interrupt_gives_up_what_runs")
+def an_interrupt_tells_the_keeper_nothing():
+    Batch.finish = lambda self: None
+
+
+# --- workers ---------------------------------------------------------------------------------
+
+
+@mistake("test_hostile.py::test_an_exception_that_is_set_in_an_idle_thread_does_not_end_it")
+def an_exception_kills_an_idle_thread():
+    Inbox.wait = lambda self: self.bell.acquire(timeout=5)
+    Threads._live = lambda self, inbox: self._serve(inbox)
+
+
+@mistake("test_hostile.py::test_a_worker_whose_thread_ended_is_looked_for")
+def a_dead_worker_is_not_looked_for():
+    Batch.look_after_workers = lambda self: None
+
+
+@mistake("test_hostile.py::test_no_job_starts_that_is_being_handed_over_when_an_interrupt_comes")
+def a_call_is_handed_over_whoever_waits_for_it():
+    PoolRunner._is_wanted = lambda self, state: True
 
 
 # --- permits ---------------------------------------------------------------------------------

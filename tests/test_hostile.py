@@ -20,12 +20,24 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 from travellers import die, echo
 
-from ptc import RetryPolicy, ToolCall, ToolRegistry, aio, execute_parallel, execute_sequential
+from ptc import (
+    RetryPolicy,
+    ToolCall,
+    ToolRegistry,
+    aio,
+    execute_parallel,
+    execute_sequential,
+    given_up,
+)
 from ptc.execute import new_batch
+from ptc.machine.awaited import LoopRunner
 from ptc.machine.batch import Batch
 from ptc.machine.deadlines import Deadline
 from ptc.machine.gates import Gates
+from ptc.machine.keeper import KEEPER
 from ptc.machine.ledger import Ledger, Touched, ledger_of
+from ptc.machine.runners import OwnThreads
+from ptc.machine.threads import THREADS, Threads
 from ptc.stream import execute_stream
 
 PATIENCE = int(os.environ.get("PTC_PATIENCE", 20))
@@ -183,6 +195,91 @@ def test_a_worker_that_dies_while_it_opens_gates_takes_nothing_with_it(registry,
     assert nothing_is_held(registry)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(Batch, "work"), (LoopRunner, "_run_plain"), (LoopRunner, "_settle")],
+    ids=lambda owner: getattr(owner, "__name__", owner),
+)
+def test_a_job_that_an_exception_meets_on_its_way_in_or_out_is_done_once(
+    registry, monkeypatch, execute, owner, name, when
+):
+    """On the way in it begins again, and on the way out it is over: no call is run twice."""
+    ran = []
+    registry.register(lambda n: ran.append(n), name="note")
+    registry.register(large)  # whose answer is not made on the keeper's thread
+    due = dies_once(monkeypatch, owner, name, when)
+    calls = [ToolCall(str(n), "note", {"n": n}) for n in range(4)] + calls_of("large", 4)
+    results = within(PATIENCE, execute, calls, registry)
+    assert all(result.success for result in results) and sorted(ran) == [0, 1, 2, 3]
+    if name == "_settle" and execute is awaited:
+        assert due == []
+
+
+def test_a_job_that_raises_is_told_and_the_thread_goes_on(monkeypatch):
+    told, done = [], threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda hooked: told.append(hooked.exc_type))
+    threads = Threads()
+
+    def fail():
+        raise ZeroDivisionError
+
+    def ask():
+        threads.start(fail, told.append)
+        threads.start(done.set, told.append)
+
+    KEEPER.jobs.put(ask)
+    KEEPER.ensure_alive()
+    assert done.wait(PATIENCE) and settled(lambda: told == [ZeroDivisionError])
+    assert settled(lambda: threads.idle == 2)
+
+
+def test_an_exception_that_is_set_in_an_idle_thread_does_not_end_it():
+    """It comes up when the thread is woken, and the job that it was woken for is run there."""
+    threads, ran = Threads(), queue.SimpleQueue()
+
+    def run_there():
+        KEEPER.jobs.put(lambda: threads.start(lambda: ran.put(threading.get_ident()), ran.put))
+        KEEPER.ensure_alive()
+        return ran.get(timeout=PATIENCE)
+
+    idle = run_there()
+    assert settled(lambda: threads.idle == 1)
+    for _ in range(3):
+        set_there = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        assert set_there(ctypes.c_ulong(idle), ctypes.py_object(TimeoutError)) == 1
+        assert run_there() == idle
+        assert settled(lambda: threads.idle == 1)
+
+
+def test_a_worker_whose_thread_ended_is_looked_for(registry, monkeypatch):
+    """Without a word: its call is told so, and its lane is another's."""
+    registry.register(lambda: 1, name="one")
+
+    def start_worker(runner):
+        _START(threading.Thread(target=runner.batch.work, daemon=True))
+
+    monkeypatch.setattr(OwnThreads, "start_worker", start_worker)
+    monkeypatch.setattr(Batch, "bury", lambda batch, worker, error: None)
+    dies_once(monkeypatch, Batch, "settle", "before")
+    results = within(PATIENCE, execute_parallel, calls_of("one", 4), registry, 1)
+    assert [result.output for result in results] == [None, 1, 1, 1]
+    assert "its thread ended" in results[0].error
+
+
+def test_where_no_worker_ever_came_another_is_sent_for(registry, monkeypatch):
+    registry.register(lambda: 1, name="one")
+    right, due = OwnThreads.start_worker, [True]
+
+    def start_worker(runner):
+        if not (due and due.pop()):
+            right(runner)
+
+    monkeypatch.setattr(OwnThreads, "start_worker", start_worker)
+    results = within(PATIENCE, execute_parallel, calls_of("one", 2), registry)
+    assert [result.output for result in results] == [1, 1]
+
+
 # --- the ledger between batches, step by step
 
 
@@ -304,7 +401,6 @@ def test_a_batch_without_threads_returns_with_answers(
     registry.register(later)
     registry.register(large)
     monkeypatch.setattr("ptc.machine.threads.PATIENCE", 0.3)
-    monkeypatch.setattr("ptc.machine.batch.PATIENCE", 0.3)
     if is_new:
         monkeypatch.setattr("ptc.machine.threads.THREADS._idle", deque())
     allow_threads(monkeypatch, which)
@@ -316,6 +412,20 @@ def test_a_batch_without_threads_returns_with_answers(
         assert [result.call for result in results] == calls
     monkeypatch.setattr(threading.Thread, "start", _START)
     assert all(result.success for result in within(PATIENCE, execute, calls, registry))
+
+
+def test_whoever_asks_while_the_system_gives_no_threads_waits_no_longer_than_the_first(
+    registry, monkeypatch, execute
+):
+    """It is the system that is given time, and not each who asks it."""
+    registry.register(lambda: 1, name="one")
+    monkeypatch.setattr("ptc.machine.threads.PATIENCE", 3600)
+    monkeypatch.setattr(THREADS, "_idle", deque())
+    monkeypatch.setattr(THREADS, "_refused_since", time.perf_counter() - 3600)
+    monkeypatch.setattr(THREADS, "_refused_last", time.perf_counter())
+    allow_threads(monkeypatch, lambda n: False)
+    results = within(PATIENCE, execute, calls_of("one", 3), registry)
+    assert all("no more threads" in result.error for result in results)
 
 
 def test_a_stream_that_nobody_can_read_is_cut(registry, monkeypatch):
@@ -450,6 +560,72 @@ def test_an_interrupt_at_any_moment_comes_through_as_itself(kind, again, tmp_pat
     assert set(told["seen"]) == {"interrupts"}, told
     assert told["good"] and told["elsewhere"] and not told["held"], told
     assert told["grown"] <= 40, told  # at most the idle ones that the process keeps
+
+
+class Handing(ThreadPoolExecutor):
+    """An executor of one thread; its second job is held while it is handed over."""
+
+    def __init__(self, is_busy):
+        super().__init__(1)
+        self.futures, self.is_busy = [], is_busy
+        self.begun, self.go_on, self.free = (threading.Event() for _ in range(3))
+
+    def submit(self, *job):
+        if len(self.futures) == 1:
+            if self.is_busy:
+                super().submit(self.free.wait, PATIENCE)
+            self.begun.set()
+            self.go_on.wait(PATIENCE)
+        self.futures.append(super().submit(*job))
+        return self.futures[-1]
+
+
+@pytest.mark.parametrize("is_busy", [True, False], ids=["its thread is busy", "its thread is free"])
+def test_no_job_starts_that_is_being_handed_over_when_an_interrupt_comes(registry, is_busy):
+    """It is taken back, and those after it stay here."""
+    ran, pool = [], Handing(is_busy)
+    registry.register(lambda n: ran.append(n), name="note")
+
+    def interrupt(result):
+        assert pool.begun.wait(PATIENCE)
+        raise KeyboardInterrupt
+
+    calls = [ToolCall(str(n), "note", {"n": n}) for n in range(4)]
+    with pytest.raises(KeyboardInterrupt):
+        within(PATIENCE, execute_parallel, calls, registry, executor=pool, on_result=interrupt)
+    pool.go_on.set()
+    assert settled(lambda: len(pool.futures) == 2)
+    assert not is_busy or settled(pool.futures[1].cancelled)
+    pool.free.set()
+    pool.shutdown()
+    assert ran == [0] and len(pool.futures) == 2
+
+
+@pytest.mark.parametrize("on_an_executor", [False, True])
+def test_an_interrupt_gives_up_what_runs(registry, on_an_executor):
+    """A tool that asks learns of it, and an executor is not left with what hasn't started."""
+    ended, ran = threading.Event(), []
+
+    @registry.tool
+    def wait(n: int) -> None:
+        ran.append(n)
+        while n and not given_up():
+            time.sleep(0.001)
+        if n:
+            ended.set()
+
+    def interrupt(result):
+        assert settled(lambda: 1 in ran)
+        raise KeyboardInterrupt
+
+    calls = [ToolCall(str(n), "wait", {"n": n}) for n in range(6)]
+    pool = ThreadPoolExecutor(2) if on_an_executor else None
+    with pytest.raises(KeyboardInterrupt):
+        within(PATIENCE, execute_parallel, calls, registry, 2, on_result=interrupt, executor=pool)
+    assert ended.wait(PATIENCE)
+    if pool is not None:
+        pool.shutdown()
+    assert max(ran) <= 2
 
 
 # --- nothing starts late, and no timeout is too long

@@ -120,7 +120,8 @@ class LoopRunner:
         if state.on_loop:
             self._to_start.put((worker, state))
             return
-        job, leave = partial(self._run_plain, worker, state), partial(self._leave, worker, state)
+        job = partial(self._run_plain, worker, [state])
+        leave = partial(self._leave, worker, state)
         THREADS.start(job, lambda _: THREADS.start_in_time(job, leave))
 
     def _leave(self, worker: Worker, state: CallState, error: RuntimeError) -> None:
@@ -137,19 +138,27 @@ class LoopRunner:
             else:
                 THREADS.start(job, lambda _, job=job: run_safely(job))
 
+    # In a thread of ours, where an exception may be set from outside at any moment.
+
     def _settle(self, ended: _Ended) -> None:
-        result = ended.state.answer_from(ended.task)
-        if self.batch.settle(ended.worker, result):
-            self._go_on(ended.worker)
-
-    # In a thread of ours.
-
-    def _run_plain(self, worker: Worker, state: CallState) -> None:
-        worker.adopt_this_thread()
+        worker, state = ended.worker, ended.state
         try:
-            if self.batch.settle(worker, state.run()):
+            if worker.state is not state:
+                return  # settled before, and called once more
+            if self.batch.settle(worker, state.answer_from(ended.task)):
                 self._go_on(worker)
-        except BaseException as error:  # set in this thread from outside
+        except BaseException as error:
+            self.batch.bury(worker, error)
+
+    def _run_plain(self, worker: Worker, waiting: list[CallState]) -> None:
+        """Run the call that waits; if this is called once more, none does."""
+        try:
+            while waiting:
+                state = waiting.pop()
+                worker.adopt_this_thread()
+                if self.batch.settle(worker, state.run()):
+                    self._go_on(worker)
+        except BaseException as error:
             self.batch.bury(worker, error)
 
     # On the loop.

@@ -42,7 +42,7 @@ from .preparing import check_use, expected_seconds, prepare
 from .queues import InOrder, LongestChainFirst, Order, ReadyCalls
 from .runners import Runner, Worker
 from .state import CallState, Moment
-from .threads import PATIENCE
+from .threads import THREADS
 
 _PATIENCE = 10.0  # seconds for what abandoned calls hold, where no timeout says how long
 
@@ -93,7 +93,6 @@ class Batch:
         self.ended = False
         self.error: BaseException | None = None  # of the executor, for the caller
         self.deadlines = Deadlines()
-        self._threadless_since: float | None = None
         self.heard = 0  # results that the one who listens was told
         self.waits = 0  # of the caller's thread, in vain
 
@@ -239,8 +238,6 @@ class Batch:
                 self._collect_the_lost()
                 self._start_workers()
                 self._wake_if_done()
-        if self._has_waited_for_threads():
-            self._end(lambda state, started: reasons.no_threads())
 
     def _bury(self, worker: Worker, error: BaseException) -> None:
         """What a worker was about to do when it died is done here, where nobody sets exceptions."""
@@ -254,11 +251,12 @@ class Batch:
             self.let_go(state)
 
     def miss_a_worker(self, error: RuntimeError) -> None:
-        """The system gives no more threads: those at work do the rest, if there are any."""
+        """The system gives no thread: those at work do the rest, or in a while all is told so."""
         with self.lock:
             self.starting = max(0, self.starting - 1)
-            if not self.at_work and self._threadless_since is None:
-                self._threadless_since = perf_counter()
+            is_alone = not self.at_work
+        if is_alone and THREADS.are_refused():
+            self._end(lambda state, started: reasons.no_threads())
 
     def _end_late(self) -> None:
         limit = f"the batch's timeout of {self.timeout:g} s"
@@ -342,10 +340,6 @@ class Batch:
                 if state.result is None and state.started is None and not waits:
                     self.ready.add(state)
 
-    def _has_waited_for_threads(self) -> bool:
-        since = self._threadless_since
-        return since is not None and perf_counter() - since > PATIENCE
-
     # In the thread that reads a stream.
 
     def add(self, call: ToolCall, context: Context) -> CallState:
@@ -411,7 +405,6 @@ class Batch:
         worker.begun = True
         self.starting = max(0, self.starting - 1)
         self.at_work.add(worker)
-        self._threadless_since = None
         state = self._next_ready(worker)
         if state is None:
             self._free(worker)

@@ -8,7 +8,6 @@ one call into C, which is done or not done, and never half done. No signal arriv
 
 import heapq
 import os
-import sys
 import threading
 from collections.abc import Callable
 from itertools import count
@@ -96,11 +95,15 @@ def run_safely(job: Job) -> None:
     """Run the job; what it raises is told as any thread's exception is, and the thread goes on."""
     try:
         job()
-    except BaseException:
-        kind, error, traceback = sys.exc_info()
-        here = threading.current_thread()
-        assert kind is not None
-        threading.excepthook(threading.ExceptHookArgs((kind, error, traceback, here)))
+    except BaseException as error:
+        tell(error)
+
+
+def tell(error: BaseException) -> None:
+    """Have an exception of this thread told, as if it had ended the thread."""
+    here = threading.current_thread()
+    told = threading.ExceptHookArgs((type(error), error, error.__traceback__, here))
+    threading.excepthook(told)
 
 
 KEEPER = Keeper()
