@@ -219,10 +219,21 @@ def test_the_readme_has_both_commands():
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="CI's script needs bash")
 def test_ci_runs_the_command_of_the_readme():
+    bash = shutil.which("bash")  # by its name alone, Windows would find that of its subsystem first
+    assert bash is not None
     shown = subprocess.run(
-        ["bash", str(TOP / ".ci" / "run"), "show"], capture_output=True, text=True, check=True
+        [bash, ".ci/run", "show"], cwd=TOP, capture_output=True, text=True, check=True
     )
     assert shown.stdout == command("run the tests")
+
+
+def test_no_checkout_changes_the_ends_of_lines(tmp_path):
+    """Git on Windows would: then bash can't read the script that CI runs."""
+    copy = ["git", "-c", "core.autocrlf=true", "-c", "safe.directory=*", "clone", "-q"]
+    subprocess.run([*copy, TOP, tmp_path / "copy"], check=True)
+    texts = [path for path in git_files() if path.suffix != ".png"]
+    copies = [tmp_path / "copy" / path.relative_to(TOP) for path in texts]
+    assert not [path for path in copies if path.exists() and b"\r\n" in path.read_bytes()]
 
 
 def test_windows_has_the_same_command_in_its_own_shell():
