@@ -61,7 +61,7 @@ def _copied(value: Any, levels: int) -> Any:
 
 
 def _faults(entry: Any, call: ToolCall, form: Format) -> list[str]:
-    """The keys of what its provider would refuse in a call; the whole call, if it isn't an object."""
+    """The keys of what its provider would refuse in a call; the whole call, if not an object."""
     if not isinstance(entry, dict):
         return [_ALL]
     found = []
