@@ -654,7 +654,7 @@ def test_an_exception_in_on_result_cancels_the_rest_and_comes_through(registry):
     with pytest.raises(LookupError, match="enough"):
         execute_parallel(calls, registry, 2, on_result=stop)
     release.set()
-    time.sleep(0.05)
+    time.sleep(0.5)  # for one that starts all the same, on a busy machine too
     assert len(started) <= 3
 
 
