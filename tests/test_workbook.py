@@ -30,7 +30,23 @@ def test_a_copy_has_all_notebooks_and_none_of_their_outputs(tmp_path, capsys):
         cells = build.code_cells(nbformat.read(path, as_version=4))
         assert cells
         assert not any(cell.outputs or cell.execution_count for cell in cells)
-    assert "python -m ptc.workbook open" in capsys.readouterr().out
+    assert f"put them below a folder like {build.TOP}" in capsys.readouterr().out
+
+
+def test_the_command_that_opens_a_copy_is_told_as_it_is_typed_here(tmp_path, monkeypatch, capsys):
+    """With the interpreter that has the packages, which another `python` may lack."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(start, "TOP", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    main(["copy", "class"])
+    python = Path(".venv", "bin", "python")
+    said = f"open them with: {python} -m ptc.workbook open class/00_start_here.ipynb"
+    assert said in capsys.readouterr().out
+
+
+def test_the_progress_of_a_folder_that_is_not_there_is_refused(tmp_path, capsys):
+    assert main(["progress", str(tmp_path / "rom")]) == 1
+    assert "no folder" in capsys.readouterr().out
 
 
 def test_a_copy_shows_the_pictures_of_its_texts(tmp_path):

@@ -8,13 +8,14 @@ python -m ptc.workbook progress FOLDER      who has done what, from a folder of 
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 try:
     from .build import TOP, notebooks
     from .classroom import copy, overview, reset
-    from .start import start
+    from .start import inside, start
 except ModuleNotFoundError as error:
     sys.exit(
         f"{error.name} is not installed: in the folder that README.md is in, run its first command"
@@ -36,9 +37,16 @@ def main(arguments: list[str]) -> int:
     if others:
         _parser().error(f"unrecognized arguments: {' '.join(others)}")
     if options.command == "progress":
-        print(overview(options.folder))
-        return 0
+        return _show_progress(options.folder)
     return _make(options.folder, again=options.command == "reset")
+
+
+def _show_progress(folder: Path) -> int:
+    if not folder.is_dir():
+        print(f"no folder {folder}")
+        return 1
+    print(overview(folder))
+    return 0
 
 
 def _make(folder: Path, again: bool) -> int:
@@ -50,8 +58,21 @@ def _make(folder: Path, again: bool) -> int:
     print(f"{len(notebooks())} notebooks without outputs are in {folder}")
     if kept is not None:
         print(f"what was there is in {kept}")
-    print(f"open them with: python -m ptc.workbook open {folder.as_posix()}/{Path(_FIRST).name}")
+    first = folder / Path(_FIRST).name
+    if inside(first) is None:
+        print(f"to open them, put them below a folder like {TOP}, with its own .venv")
+    else:
+        print(f"open them with: {_this_python()} -m ptc.workbook open {first.as_posix()}")
     return 0
+
+
+def _this_python() -> str:
+    """The interpreter as one would type it here: another `python` may lack the packages."""
+    try:
+        near = os.path.relpath(sys.executable)
+    except ValueError:  # on another drive of Windows
+        return sys.executable
+    return sys.executable if near.startswith("..") else near
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ def start(notebook: str, others: Sequence[str] = ()) -> int:
     Its address leads to ``notebook``, a path seen from the folder of README.md or from here, with a
     browser and without one.
     """
-    path = _inside(notebook)
+    path = inside(notebook)
     if path is None:
         print(f"no notebook {notebook!r} below {TOP}")
         return 1
@@ -44,7 +44,7 @@ def is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
-def _inside(notebook: str) -> Path | None:
+def inside(notebook: str | Path) -> Path | None:
     """The notebook's path below the top folder, or None where there is no such file."""
     for folder in (TOP, Path.cwd()):
         path = (folder / notebook).resolve()
