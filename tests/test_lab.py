@@ -65,6 +65,7 @@ from ptc.lab.page import setup, table
 from ptc.lab.picture import picture, picture_in_words
 from ptc.lab.simulation import Phase, Planned, simulate
 from ptc.lab.still import still
+from ptc.lab.svg import width_of
 from ptc.lab.turn_bars import turn_bars
 from ptc.provider import (
     MODEL,
@@ -430,6 +431,18 @@ def test_every_bar_with_room_has_the_name_of_its_call():
     assert "get_time Paris" not in narrow and narrow.count(">time<") == 2
     tiny = picture(predict(Settings(workers=3, time=0.01, weather=2.0)))
     assert ">time<" not in tiny
+
+
+@pytest.mark.parametrize("workers", range(1, 17))
+def test_the_name_of_a_call_keeps_clear_of_both_ends_of_its_bar(workers):
+    """Twelve short bars beside one long row: the names get smaller letters before they touch."""
+    predicted = predict(Settings(workers=workers, cities=4), NO_OVERHEADS)
+    svg = ElementTree.fromstring(picture(predicted))
+    narrowest = min(box.right - box.left for box in boxes(predicted, None, axis_end(3.6)))
+    names = [element for element in svg.iter() if element.text in ("time", "date", "weather")]
+    assert {element.text for element in names} == {"time", "date", "weather"}
+    for element in names:
+        assert width_of(element.text, float(element.get("font-size"))) <= narrowest - 12
 
 
 def test_a_picture_is_well_formed_and_says_what_it_shows():
@@ -1060,7 +1073,12 @@ def test_a_message_about_other_settings_goes(held):
     lab.run()
     assert "Measured: 3.00" in lab.status.value
     lab.controls["workers"].value = 5
-    assert lab.status.value == ""
+    assert "Not measured yet" in lab.status.value
+
+
+def test_before_a_run_the_status_says_what_to_do():
+    """No empty band stands above the picture, and nothing moves down when a run begins."""
+    assert "guess the speedup, then run it" in LatencyLab().status.value
 
 
 def test_a_conclusion_is_compared_with_ours():

@@ -31,6 +31,7 @@ __all__ = ["picture", "picture_in_words"]
 
 _LEGEND = (580, 695, 810)  # where its names begin
 _LOWEST_NAMED = 12  # pixels of height that a name needs
+_MARGIN = 6  # pixels between a name and either end of its bar
 
 
 def picture(predicted: Prediction, run: Run | None = None, hide: bool = False) -> str:
@@ -103,16 +104,18 @@ def _bar(box: Box) -> str:
 
 
 def _name(box: Box) -> str:
-    """The longest name of the call that the bar has room for."""
-    room, height = box.right - box.left - 6, box.bottom - box.top
+    """The longest name of the call that the bar has room for, in smaller letters if need be."""
+    room, height = box.right - box.left - 2 * _MARGIN, box.bottom - box.top
     short = box.label.removeprefix("get_")
     names = [f"{box.label} {box.city}", box.label, short]
     if not box.ok:
         names = [*(f"✗ {name}" for name in names), "✗"]
-    size = min(13, height - 2)
-    fitting = (name for name in names if width_of(name, size) <= room)
-    found = next(fitting, None)
-    if found is None or height < _LOWEST_NAMED:
+    full = min(13, height - 2)
+    sizes = [size for size in (12, 11, 10) if size < full]
+    tries = [*((name, full) for name in names), *((names[-1], size) for size in sizes)]
+    fitting = ((name, size) for name, size in tries if width_of(name, size) <= room)
+    found, size = next(fitting, ("", full))
+    if not found or height < _LOWEST_NAMED:
         return ""
     style = FIXED_STYLES[box.label]
     is_full = box.ok and not box.pale

@@ -37,6 +37,7 @@ __all__ = ["LatencyLab"]
 
 _BLINK = 0.05  # seconds after a picture, in which the table and the turns follow
 _REST = 0.4  # seconds without a change, after which the chart follows
+_NOT_YET = "<p>Not measured yet: guess the speedup, then run it for real.</p>"
 _ASLEEP = "This is a still picture of the lab. Run its cell, and its sliders and buttons come."
 
 
@@ -184,6 +185,7 @@ class LatencyLab(widgets.VBox):
         self.picture, self.turn_bars, self.chart = (widgets.HTML() for _ in range(3))
         self.numbers, self.status, self.words, self.model = (widgets.HTML() for _ in range(4))
         self.links, self.tasks, self.model_answer = (widgets.HTML() for _ in range(3))
+        self.status.value = _NOT_YET
         self.status.add_class("ptc-status")
 
     def _sections(self) -> list[widgets.Widget]:
@@ -222,7 +224,7 @@ class LatencyLab(widgets.VBox):
             return
         self._show_picture()
         if not self.running and self.measured is None:
-            self.status.value = ""  # it was about other settings
+            self.status.value = _NOT_YET  # what stood there was about other settings
         known = {settings: name for name, settings in SCENARIOS.items()}
         self.scenarios.value = known.get(self.settings, OWN)
         self._show_the_others_soon()
@@ -337,8 +339,8 @@ class LatencyLab(widgets.VBox):
     def _whose_turns(self) -> str:
         if name := real_model():
             return (
-                f"PTC_MODEL is set: {name} takes the model's turns in a real run, however long "
-                "they are, and the slider says what you expect. The calls that are measured are "
-                "always the question's own."
+                f"Grey is the model. PTC_MODEL is set: {name} takes the model's turns in a "
+                "real run, however long they are, and the slider says what you expect. The calls "
+                "that are measured are always the question's own."
             )
-        return "The scripted model takes the turns; it needs as long as the slider says."
+        return "Grey is the model, the scripted one: its turns take as long as the slider says."
