@@ -7,6 +7,7 @@ import re
 import nbconvert
 import nbformat
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from jlab import (
     drag_slider,
     new_page,
@@ -17,7 +18,7 @@ from jlab import (
     wait_for_end,
     wait_for_picture,
 )
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from ptc.timeline import describe_timeline, schedule
 from ptc.workbook import build
@@ -50,6 +51,12 @@ ipywidgets.VBox([slider, image])
 """
 
 
+# What the two pages bring with them, whatever the notebook is: nbconvert's numbers beside the cells
+# and its colours of code; of JupyterLab's page only what a notebook fills is looked at.
+NBCONVERTS_OWN = [".jp-InputPrompt", ".jp-OutputPrompt", ".highlight"]
+OURS_IN_JUPYTERLAB = [".jp-MarkdownOutput", ".jp-OutputArea-output"]
+
+
 def write(path, source):
     nb = new_notebook(metadata=build.METADATA, cells=[new_code_cell(source)])
     nbformat.write(nb, path)
@@ -76,6 +83,7 @@ def under_way(browser, lab, request):
                 begun[name] = contextlib.ExitStack()
                 pages[name] = begun[name].enter_context(new_page(browser))
                 open_lab(pages[name], lab, name)
+                check_words_of_stored_pictures(pages[name], name)
                 start_all(pages[name])
         with begun[path]:
             yield pages[path]
@@ -85,9 +93,13 @@ def under_way(browser, lab, request):
 
 @pytest.mark.parametrize("path", NOTEBOOKS)
 def test_a_notebook_runs_to_its_end(under_way, screenshots, path):
-    """No cell fails, and the page throws nothing."""
+    """No cell fails, the page throws nothing, and axe finds nothing of ours to mend.
+
+    As it comes, before it is run, each of its pictures has its words.
+    """
     with under_way(path) as page:
         wait_for_end(page)
+        assert to_mend(page, {"include": [[part] for part in OURS_IN_JUPYTERLAB]}) == []
         if "PTC_SCREENSHOTS" in os.environ:
             assert screens(page, screenshots / path.replace("/", "-").replace(".ipynb", ".png"))
 
@@ -102,11 +114,32 @@ def test_a_slider_changes_its_picture(page, lab):
     assert wait_for_picture(page, other_than=before) != before
 
 
+PICTURES = ".jp-OutputArea-output img, .jp-RenderedImage img"
+
+
 def words_of_pictures(page):
     """What a reader who can't see gets of each picture: its own words, and those in its fold."""
-    pictures = page.locator(".jp-OutputArea-output img, .jp-RenderedImage img")
-    said = [img.get_attribute("alt") for img in pictures.all()]
+    said = [img.get_attribute("alt") for img in page.locator(PICTURES).all()]
     return said, page.locator(".jp-OutputArea-output details p").all_text_contents()
+
+
+def check_words_of_stored_pictures(page, path):
+    """Each picture that the notebook's file holds is in the page, with its words and its fold."""
+    nb = nbformat.read(build.TOP / path, as_version=4)
+    stored = [output for cell in build.code_cells(nb) for output in build.pictures(cell)]
+    page.wait_for_function(
+        "([pictures, n]) => document.querySelectorAll(pictures).length === n",
+        arg=[PICTURES, len(stored)],
+    )
+    said, folds = words_of_pictures(page)
+    assert said == folds
+    assert all(len(words) > 60 for words in said)
+
+
+def to_mend(page, context):
+    """What the axe engine finds: the rule, and the elements that break it."""
+    found = Axe().run(page, context=context).response["violations"]
+    return [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in found]
 
 
 def test_a_timeline_says_in_words_what_it_shows(page, lab, tmp_path):
@@ -126,15 +159,36 @@ def test_a_timeline_says_in_words_what_it_shows(page, lab, tmp_path):
     assert words_of_pictures(page) == ([WORDS], [WORDS])
 
 
+@pytest.fixture(scope="module")
+def plain_page(browser):
+    """A page for files of HTML, which fetches nothing else."""
+    with new_page(browser) as page:
+        page.route(re.compile("^https?:"), lambda route: route.abort())
+        yield page
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS)
-def test_every_stored_picture_has_its_words(path):
-    """As a page of HTML, which is what GitHub and nbconvert make of a notebook."""
+def test_its_page_of_html_can_be_read_by_everybody(plain_page, tmp_path, path):
+    """Each picture has its words, and axe finds nothing of ours, light or dark."""
     nb = nbformat.read(build.TOP / path, as_version=4)
-    shown, _ = nbconvert.HTMLExporter().from_notebook_node(nb)
-    said = re.findall(r'<img[^>]*\balt="([^"]*)"', shown)
-    pictures = [output for cell in build.code_cells(nb) for output in build.pictures(cell)]
-    assert len([alt for alt in said if len(alt) > 60]) >= len(pictures)
-    assert shown.count("The picture in words") >= len(pictures)
+    about = {"metadata": {"name": path}}
+    for theme in ("light", "dark"):
+        shown, _ = nbconvert.HTMLExporter(theme=theme).from_notebook_node(nb, about)
+        file = tmp_path / f"{theme}.html"
+        file.write_text(shown, encoding="utf-8")
+        plain_page.goto(file.as_uri(), wait_until="domcontentloaded")
+        check_words_of_stored_pictures(plain_page, path)
+        assert to_mend(plain_page, {"exclude": [[part] for part in NBCONVERTS_OWN]}) == []
+
+
+def test_what_axe_would_find_is_found(plain_page, tmp_path):
+    """A link that only its colour tells from the text; the page's own faults are left out."""
+    cells = [new_markdown_cell("# A\n\nSee [there](b.ipynb), and go on."), new_code_cell("0.5")]
+    shown, _ = nbconvert.HTMLExporter().from_notebook_node(new_notebook(cells=cells))
+    (tmp_path / "bad.html").write_text(shown, encoding="utf-8")
+    plain_page.goto((tmp_path / "bad.html").as_uri(), wait_until="domcontentloaded")
+    found = to_mend(plain_page, {"exclude": [[part] for part in NBCONVERTS_OWN]})
+    assert [rule for rule, _ in found] == ["link-in-text-block"]
 
 
 def test_a_timeline_follows_the_dark_theme(page, lab):
