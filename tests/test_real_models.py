@@ -292,7 +292,7 @@ def test_an_old_python_another_kernel_and_root_are_told_with_the_way_out(monkeyp
     assert model.startswith("model in use: the scripted one")
     monkeypatch.setattr(environment, "_in_a_notebook", lambda: True)
     environment.check_environment()
-    assert "root" not in capsys.readouterr().out
+    assert "an ordinary user" not in capsys.readouterr().out
 
 
 # --- the notebooks that promise to run on any model
