@@ -29,8 +29,6 @@ _SECRET_WORD = re.compile(
     """,
     re.VERBOSE,
 )
-# The last word of a name that says where a secret is, or what kind, and not the secret itself.
-_ABOUT_IT = {"DIR", "DIRECTORY", "FILE", "FOLDER", "NAME", "PATH", "THROUGH", "TYPE", "URI", "URL"}
 
 __all__ = ["mask", "mask_json", "secrets"]
 _NO_SECRETS = {"PWD", "OLDPWD"}  # the folder of a shell
@@ -66,9 +64,9 @@ def secrets() -> list[str]:
 
     A secret is the value of a variable whose name has one of the words key, token, secret,
     password, passwd, pass, pwd, passphrase, passcode, bearer, pat, jwt or credentials in it
-    (``API_KEY``, ``githubToken``; not ``KEYBOARD``, nor ``KEY_FILE``), the same of the keys of a
-    JSON object, and the password in a value such as ``postgres://user:password@host``. Numbers,
-    flags such as "false" and values of fewer than four characters are not secrets.
+    (``API_KEY``, ``githubToken``; not ``KEYBOARD``), the same of the keys of a JSON object, and
+    the password in a value such as ``postgres://user:password@host``. Numbers, flags such as
+    "false" and values of fewer than four characters are not secrets.
 
     Each is also found as Python, JSON and HTML quote it (JSON in JSON too), as URLs escape it, in
     base64 and in hexadecimal digits.
@@ -145,10 +143,8 @@ def _parts_of(value: str) -> Iterator[tuple[str, str]]:
 
 
 def _names_a_secret(name: str) -> bool:
-    words = [word.upper() for word in _WORD.findall(name)]
-    if name.upper() in _NO_SECRETS or (words and words[-1] in _ABOUT_IT):
-        return False
-    return any(map(_SECRET_WORD.fullmatch, words))
+    words = (word.upper() for word in _WORD.findall(name))
+    return name.upper() not in _NO_SECRETS and any(map(_SECRET_WORD.fullmatch, words))
 
 
 def _passwords_in(value: str) -> Iterator[str]:
