@@ -891,7 +891,8 @@ def test_a_malformed_chunk_is_a_cut_that_loses_no_result(kind, bad, paying):
         warnings.simplefilter("ignore", UserWarning)
         reply = execute_stream([*events[:whole], bad, *events[whole:]], registry)
     assert reply.cut and not paid
-    assert reply.results[0].output == {"x": 1}
+    first = reply.results[0]
+    assert first.output == {"x": 1} or "it ran with {'x': 1}" in str(first.error)
     assert len(asked(reply.message, kind)) == len(reply.results)
 
 
@@ -1048,7 +1049,10 @@ def fields_of(value, path=()):
 @every_stream
 @given(data=st.data())
 def test_junk_in_any_field_of_any_event_loses_no_result(kind, data):
-    """The first call ran before; whatever comes of the others, each has its answer."""
+    """The first call ran before; whatever comes of the others, each has its answer.
+
+    Where the reply's last event says the first anew, and says it otherwise, its answer tells so.
+    """
     registry = ToolRegistry()
     registry.register(lambda **given: given, name="echo", schema={"type": "object"})
     make, _ = STREAMS[kind]
@@ -1062,7 +1066,8 @@ def test_junk_in_any_field_of_any_event_loses_no_result(kind, data):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         reply = execute_stream(events, registry)
-    assert reply.results[0].output == {"x": 1}
+    first = reply.results[0]
+    assert first.output == {"x": 1} or "it ran with {'x': 1}" in str(first.error)
     assert len(asked(reply.message, kind)) == len(reply.results)
 
 

@@ -9,8 +9,10 @@ costs there is its message. Nothing is imported from Dask here: who hands its ex
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 from uuid import uuid4
 from weakref import WeakKeyDictionary
@@ -41,7 +43,7 @@ class DaskRunner(PoolRunner):
         self.client, self.repeats_accepted = executor._client, repeats_accepted
         self.packed_tools: dict[Tool, bytes] = {}
         self.tasks: WeakKeyDictionary[Future[Any], Any] = WeakKeyDictionary()
-        self._unwanted: list[Any] = []  # tasks
+        self._unwanted: SimpleQueue[Any] = SimpleQueue()  # tasks
         self._lost = False  # nothing arrives any more
         if self._is_closed:
             raise RuntimeError("the executor's client is closed; make a new client and executor")
@@ -66,11 +68,14 @@ class DaskRunner(PoolRunner):
         """Dask asks its scheduler, and cancels what runs as well; many are cancelled together."""
         future = self._futures.get(state)
         if future is not None and future in self.tasks:
-            self._unwanted.append(self.tasks[future])
+            self._unwanted.put(self.tasks[future])
         return state.started is not None
 
     def flush(self) -> None:
-        unwanted, self._unwanted = self._unwanted, []
+        unwanted = []
+        with suppress(Empty):
+            while True:
+                unwanted.append(self._unwanted.get_nowait())
         if unwanted and not self._is_closed:
             THREADS.submit(lambda: self.client.cancel(unwanted), lambda error: None)
 

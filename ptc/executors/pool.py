@@ -158,6 +158,7 @@ class PoolRunner:
                 states.append(state)
         if states:
             self._submit(states)
+            self.flush()  # for those that were given up meanwhile
 
     def _submit(self, states: Sequence[CallState]) -> None:
         for state in states:
@@ -191,7 +192,6 @@ class PoolRunner:
         future.add_done_callback(partial(self._arrive, state))
         if not is_wanted:
             self.stop(state)
-            self.flush()
 
     def _arrive(self, state: CallState, future: "Future[Any]") -> None:
         """In whichever thread the executor has for this; the clerk does the rest."""
