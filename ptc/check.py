@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -61,7 +61,7 @@ def check_parallel_completeness(
 
 def compare(results: Sequence[ToolResult], expected: int | Sequence[ToolCall]) -> Completeness:
     """:func:`check_parallel_completeness` without the warning: ``compare([], 2).missing``."""
-    if isinstance(expected, int):
+    if not isinstance(expected, Iterable):
         paired = _pair_by_count(results, expected)
     else:
         paired = _pair_by_call(results, expected)
@@ -83,7 +83,7 @@ class _Paired(NamedTuple):
 
 
 def _pair_by_count(results: Sequence[ToolResult], expected: int) -> _Paired:
-    if expected < 0:
+    if not (isinstance(expected, int) and expected >= 0):
         raise ValueError(f"expected={expected!r} must be 0 or more, or the calls themselves")
     runs, duplicated = {}, []
     for result in results:

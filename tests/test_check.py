@@ -312,9 +312,10 @@ def test_a_traceback_in_an_errors_text_is_left_out():
     assert "Traceback" not in line and "a.py" not in line
 
 
-def test_a_negative_number_raises():
-    with pytest.raises(ValueError, match="expected=-1"):
-        check_parallel_completeness([], -1)
+@pytest.mark.parametrize("expected", [-1, 2.0, float("nan"), None])
+def test_what_is_no_number_of_calls_raises(expected):
+    with pytest.raises(ValueError, match=f"expected={expected} must be 0 or more, or the calls"):
+        check_parallel_completeness([], expected)
 
 
 def test_the_examples_are_right():

@@ -295,6 +295,16 @@ def test_an_old_python_another_kernel_and_root_are_told_with_the_way_out(monkeyp
     assert "an ordinary user" not in capsys.readouterr().out
 
 
+def test_an_output_that_knows_few_characters_is_told_all_the_same(monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="")
+    monkeypatch.setattr(sys, "stdout", out)
+    environment.check_environment()
+    out.flush()
+    said = out.buffer.getvalue().decode()
+    monkeypatch.undo()
+    assert "OK Python 3.11 or newer" in said and "OK the packages" in said
+
+
 # --- the notebooks that promise to run on any model
 
 FIRST = build.TOP / "notebooks" / "00_start_here.ipynb"

@@ -876,6 +876,12 @@ def test_a_name_that_no_tool_can_have_is_mended(wire, sent, kept):
     assert (kept in answers) == (wire in ("gemini", "ollama"))
 
 
+def test_a_thousand_mended_ids_are_one_short_warning():
+    reply = chat(*[chat_call("a") for _ in range(1000)])
+    with pytest.warns(UserWarning, match="mended in the model's message: id of .* and 989 more$"):
+        assistant_message(reply, extract_parallel_calls(reply))
+
+
 @pytest.mark.parametrize("wire", STRICT)
 def test_answers_and_history_agree_on_mended_ids(wire):
     """Each answer has the id that its call has in the history, whatever the model sent."""

@@ -7,7 +7,6 @@ All of them print and give nothing back. What is done is kept in a small file,
 
 import inspect
 import numbers
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +18,7 @@ from typing import Any
 from ..text import describe, explain
 from . import record
 from .bounded import NeverEndsError, Stopped, bounded
+from .saying import say
 
 __all__ = ["Exercise", "check", "hint", "progress", "solution"]
 
@@ -26,7 +26,6 @@ MODULES = {  # a notebook's number, and the module with its exercises
     path.stem[-2:]: path.stem for path in sorted(Path(__file__).parent.glob("notebook_*.py"))
 }
 PATIENCE = 10.0  # seconds that an answer may take, with all that it is tried on
-_PLAIN = str.maketrans({"✓": "OK", "✗": "NO", "○": "--", "…": "...", "×": "x", "≈": "~"})
 hints_shown: dict[str, int] = {}
 _tried = ""  # what the answer was last called with
 
@@ -69,11 +68,11 @@ def check(number: str, answer: Any) -> None:
     try:
         _judge(exercise, answer)
     except NotAttempted:
-        _say(f"○ {head}: not attempted yet.")
+        say(f"○ {head}: not attempted yet.")
     except Wrong as wrong:
-        _say(f"✗ {head}: {wrong}\n  Stuck? hint({number!r}) gives a hint.")
+        say(f"✗ {head}: {wrong}\n  Stuck? hint({number!r}) gives a hint.")
     else:
-        _say(f"✓ {head}: right. {exercise.notice}\n  {_keep(number)}")
+        say(f"✓ {head}: right. {exercise.notice}\n  {_keep(number)}")
 
 
 def hint(number: str) -> None:
@@ -83,16 +82,16 @@ def hint(number: str) -> None:
         return
     shown = hints_shown.get(number, 0) % len(exercise.hints)
     hints_shown[number] = shown + 1
-    _say(f"Hint {shown + 1} of {len(exercise.hints)}: {exercise.hints[shown]}")
+    say(f"Hint {shown + 1} of {len(exercise.hints)}: {exercise.hints[shown]}")
     if shown + 1 == len(exercise.hints):
-        _say(f"That was the last one; solution({number!r}) shows an answer.")
+        say(f"That was the last one; solution({number!r}) shows an answer.")
 
 
 def solution(number: str) -> None:
     """Show a right answer."""
     exercise = _find(number)
     if exercise is not None:
-        _say(dedent(exercise.solution).strip())
+        say(dedent(exercise.solution).strip())
 
 
 def progress(forget: bool = False) -> None:
@@ -103,9 +102,9 @@ def progress(forget: bool = False) -> None:
         except OSError as error:
             said = f"nothing is forgotten: {explain(error)}"
         if said:
-            _say(f"({said})")
+            say(f"({said})")
     for notebook in MODULES:
-        _say(f"{notebook}: {_count(notebook, record.done())}")
+        say(f"{notebook}: {_count(notebook, record.done())}")
 
 
 # --- what the judges share ----------------------------------------------------------------------
@@ -247,10 +246,10 @@ def _find(number: str) -> Exercise | None:
     if number in known:
         return known[number]
     if known:
-        _say(f"There is no exercise {number!r}; this notebook has {', '.join(sorted(known))}.")
+        say(f"There is no exercise {number!r}; this notebook has {', '.join(sorted(known))}.")
     else:
         notebooks = ", ".join(MODULES)
-        _say(f"There is no exercise {number!r}; write one as '00.1'. Notebooks: {notebooks}.")
+        say(f"There is no exercise {number!r}; write one as '00.1'. Notebooks: {notebooks}.")
     return None
 
 
@@ -273,13 +272,3 @@ def _keep(number: str) -> str:
 def _count(notebook: str, done: set[str]) -> str:
     here = _exercises(notebook)
     return f"{len(done & set(here))} of {len(here)} exercises of this notebook done."
-
-
-def _say(text: str) -> None:
-    """Print, also where the output knows few characters: "✓" is then "OK"."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        text = text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
-    print(text)

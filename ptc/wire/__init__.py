@@ -16,6 +16,8 @@ from .formats import format_named, read_reply
 from .mending import mend
 from .reading import CallMaker, UnreadableReplyError, cut_problem, text_at
 
+_MOST_TOLD = 10  # of what was mended
+
 __all__ = [
     "UnreadableReplyError",
     "assistant_message",
@@ -72,7 +74,9 @@ def assistant_message(response: Any, calls: Sequence[ToolCall]) -> dict | list:
     form, message, _ = read_reply(response)
     message, changes = mend(message, calls, form)
     if changes:
-        warnings.warn(f"mended in the model's message: {', '.join(changes)}", stacklevel=2)
+        told, more = ", ".join(changes[:_MOST_TOLD]), len(changes) - _MOST_TOLD
+        told += f" and {more} more" if more > 0 else ""
+        warnings.warn(f"mended in the model's message: {told}", stacklevel=2)
     return message
 
 

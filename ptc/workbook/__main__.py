@@ -12,6 +12,8 @@ import os
 import sys
 from pathlib import Path
 
+from ..exercises.saying import say
+
 try:
     from .build import TOP, notebooks
     from .classroom import copy, overview, reset
@@ -45,7 +47,7 @@ def _show_progress(folder: Path) -> int:
     if not folder.is_dir():
         print(f"no folder {folder}")
         return 1
-    print(overview(folder))
+    say(overview(folder))
     return 0
 
 

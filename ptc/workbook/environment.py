@@ -9,6 +9,7 @@ from typing import Any
 
 from ..calls import ToolCall
 from ..client import connect
+from ..exercises.saying import say
 from ..registry import ToolRegistry
 from ..text import explain, mask, secrets, shorten
 from ..tools import get_date, get_time
@@ -41,7 +42,7 @@ def check_environment() -> None:
         _say("an ordinary user", False, refused)
     model = os.environ.get("PTC_MODEL")
     if not model:
-        print("model in use: the scripted one, on this machine; no key, no network")
+        say("model in use: the scripted one, on this machine; no key, no network")
         return
     try:
         _tell_of_model(model)
@@ -76,13 +77,12 @@ def _in_a_notebook() -> bool:
 
 def _tell_of_model(model: str) -> None:
     """What a model of one's own is and can do, as one small question shows it."""
-    print(f"model in use: {model}", end="")
     try:
         client: Any = connect()[0]
-        print(f" at {client.address}")
     except Exception:
-        print()
+        say(f"model in use: {model}")
         raise
+    say(f"model in use: {model} at {client.address}")
     began = perf_counter()
     with client.with_options(timeout=_LONGEST_WAIT, max_retries=0) as quick:
         calls = _calls_of(quick, model)
@@ -110,4 +110,4 @@ def _calls_of(client: Any, model: str) -> list[ToolCall]:
 
 
 def _say(what: str, good: bool = True, way_out: str = "") -> None:
-    print(f"{'✓' if good else '✗'} {what}" + ("" if good or not way_out else f": {way_out}"))
+    say(f"{'✓' if good else '✗'} {what}" + ("" if good or not way_out else f": {way_out}"))
