@@ -136,7 +136,7 @@ def capacity(kind: str) -> float:
 
 SCENARIOS: dict[str, Settings] = {
     "three equal tools": Settings(),
-    "one slow tool": Settings(time=0.1, date=0.1, weather=0.8),
+    "one slow tool": Settings(time=0.2, date=0.2, weather=0.8),
     "more calls than workers": Settings(cities=4, workers=3, model=0.2),
     "one worker": Settings(workers=1),
     "tools that compute": Settings(kind=HOLDS, cities=2, model=0.2),
