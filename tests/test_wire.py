@@ -1025,6 +1025,7 @@ def no_custom_call(entry):
 
 @pytest.mark.parametrize("wire", [*WIRES, "chapter"])
 @given(entries=st.lists(garbage, max_size=5), place=st.integers(0, 5))
+@example(entries=[{"function": {}}], place=0)
 def test_each_entry_is_one_call_whatever_it_is(wire, entries, place):
     """Ids are unique, a sound sibling is intact, the history is accepted, nothing is mutated."""
     sound = {

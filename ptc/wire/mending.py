@@ -95,7 +95,9 @@ def _mend(slot: Slot, call: ToolCall, form: Format, key: str) -> None:
     elif key == form.function_key:
         entry[key] = form.new_body(call)
     else:
-        _mend_body(form.body(entry) or {}, form, key)
+        body = form.body(entry)
+        assert body is not None  # or the whole of it would be the fault
+        _mend_body(body, form, key)
 
 
 def _mend_body(body: dict[str, Any], form: Format, key: str) -> None:
