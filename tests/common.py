@@ -6,7 +6,7 @@ import os
 import threading
 import time
 
-from ptc import RetryPolicy, ToolCall
+from ptc import RetryPolicy, ToolCall, aio
 
 PATIENCE = int(os.environ.get("PTC_PATIENCE", 20))  # seconds that only a failing test needs
 AT_ONCE = RetryPolicy(wait_initial=0, wait_jitter=0)
@@ -47,6 +47,11 @@ def awaited(test):
         asyncio.run(asyncio.wait_for(test(**fixtures), 3 * PATIENCE))
 
     return run
+
+
+def execute_awaited(calls, registry, **options):
+    """As ``execute_parallel``, through the awaited door."""
+    return asyncio.run(aio.execute_parallel(calls, registry, **options))
 
 
 def comes_true(condition):

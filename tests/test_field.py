@@ -23,7 +23,7 @@ import openai
 import pandas as pd
 import pytest
 import requests
-from common import AT_ONCE
+from common import AT_ONCE, execute_awaited
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,10 +44,6 @@ from ptc.wire import assistant_message
 pytestmark = pytest.mark.filterwarnings("ignore:mended in the model.s message")
 
 
-def awaited(calls, registry, **options):
-    return asyncio.run(aio.execute_parallel(calls, registry, **options))
-
-
 def pooled(calls, registry, **options):
     with ThreadPoolExecutor(2) as pool:
         return execute_parallel(calls, registry, executor=pool, **options)
@@ -56,7 +52,7 @@ def pooled(calls, registry, **options):
 DOORS = {
     "parallel": execute_parallel,
     "sequential": execute_sequential,
-    "awaited": awaited,
+    "awaited": execute_awaited,
     "another pool": pooled,
 }
 

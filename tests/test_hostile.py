@@ -1,6 +1,5 @@
 """The machine under interrupts, dying workers and a system that gives nothing: no call is lost."""
 
-import asyncio
 import ctypes
 import heapq
 import json
@@ -18,13 +17,13 @@ from collections import deque
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
+from common import PATIENCE, comes_true, execute_awaited
 from travellers import die, echo
 
 from ptc import (
     RetryPolicy,
     ToolCall,
     ToolRegistry,
-    aio,
     execute_parallel,
     execute_sequential,
     given_up,
@@ -39,8 +38,6 @@ from ptc.machine.ledger import Ledger, Touched, ledger_of
 from ptc.machine.runners import OwnThreads
 from ptc.machine.threads import THREADS, Threads
 from ptc.stream import execute_stream
-
-PATIENCE = int(os.environ.get("PTC_PATIENCE", 20))
 
 
 @pytest.fixture
@@ -61,10 +58,6 @@ def chunks_of(calls):
     yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
 
 
-def awaited(calls, registry, **options):
-    return asyncio.run(aio.execute_parallel(calls, registry, **options))
-
-
 def streamed(calls, registry, **options):
     return execute_stream(chunks_of(calls), registry, **options).results
 
@@ -72,7 +65,7 @@ def streamed(calls, registry, **options):
 DOORS = {
     "parallel": execute_parallel,
     "sequential": execute_sequential,
-    "awaited": awaited,
+    "awaited": execute_awaited,
     "streamed": streamed,
 }
 
@@ -102,16 +95,9 @@ def within(seconds, function, *arguments, **options):
 _START = threading.Thread.start
 
 
-def settled(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    return condition()
-
-
 def nothing_is_held(registry):
     ledger = ledger_of(registry)
-    return settled(
+    return comes_true(
         lambda: not (ledger._holding or ledger._tickets or any(ledger._permits.values()))
     )
 
@@ -212,7 +198,7 @@ def test_a_job_that_an_exception_meets_on_its_way_in_or_out_is_done_once(
     calls = [ToolCall(str(n), "note", {"n": n}) for n in range(4)] + calls_of("large", 4)
     results = within(PATIENCE, execute, calls, registry)
     assert all(result.success for result in results) and sorted(ran) == [0, 1, 2, 3]
-    if name == "_settle" and execute is awaited:
+    if name == "_settle" and execute is execute_awaited:
         assert due == []
 
 
@@ -230,8 +216,8 @@ def test_a_job_that_raises_is_told_and_the_thread_goes_on(monkeypatch):
 
     KEEPER.jobs.put(ask)
     KEEPER.ensure_alive()
-    assert done.wait(PATIENCE) and settled(lambda: told == [ZeroDivisionError])
-    assert settled(lambda: threads.idle == 2)
+    assert done.wait(PATIENCE) and comes_true(lambda: told == [ZeroDivisionError])
+    assert comes_true(lambda: threads.idle == 2)
 
 
 def test_an_exception_that_is_set_in_an_idle_thread_does_not_end_it():
@@ -244,12 +230,12 @@ def test_an_exception_that_is_set_in_an_idle_thread_does_not_end_it():
         return ran.get(timeout=PATIENCE)
 
     idle = run_there()
-    assert settled(lambda: threads.idle == 1)
+    assert comes_true(lambda: threads.idle == 1)
     for _ in range(3):
         set_there = ctypes.pythonapi.PyThreadState_SetAsyncExc
         assert set_there(ctypes.c_ulong(idle), ctypes.py_object(TimeoutError)) == 1
         assert run_there() == idle
-        assert settled(lambda: threads.idle == 1)
+        assert comes_true(lambda: threads.idle == 1)
 
 
 def test_a_worker_whose_thread_ended_is_looked_for(registry, monkeypatch):
@@ -594,8 +580,8 @@ def test_no_job_starts_that_is_being_handed_over_when_an_interrupt_comes(registr
     with pytest.raises(KeyboardInterrupt):
         within(PATIENCE, execute_parallel, calls, registry, executor=pool, on_result=interrupt)
     pool.go_on.set()
-    assert settled(lambda: len(pool.futures) == 2)
-    assert not is_busy or settled(pool.futures[1].cancelled)
+    assert comes_true(lambda: len(pool.futures) == 2)
+    assert not is_busy or comes_true(pool.futures[1].cancelled)
     pool.free.set()
     pool.shutdown()
     assert ran == [0] and len(pool.futures) == 2
@@ -615,7 +601,7 @@ def test_an_interrupt_gives_up_what_runs(registry, on_an_executor):
             ended.set()
 
     def interrupt(result):
-        assert settled(lambda: 1 in ran)
+        assert comes_true(lambda: 1 in ran)
         raise KeyboardInterrupt
 
     calls = [ToolCall(str(n), "wait", {"n": n}) for n in range(6)]
@@ -672,7 +658,7 @@ def test_nothing_starts_after_the_timeout_though_nobody_sees_to_it(
 
 
 @pytest.mark.parametrize("name", ["flaky", "flaky_too"])
-@pytest.mark.parametrize("execute", [execute_parallel, awaited], ids=["plain", "awaited"])
+@pytest.mark.parametrize("execute", [execute_parallel, execute_awaited], ids=["plain", "awaited"])
 def test_no_attempt_begins_after_the_timeout_though_nobody_sees_to_it(
     registry, monkeypatch, execute, name
 ):
@@ -728,7 +714,7 @@ def test_a_timeout_that_is_no_length_is_refused_at_once(registry, execute, bad):
 # --- executors that are not ours
 
 
-@pytest.mark.parametrize("execute", [execute_parallel, execute_sequential, awaited])
+@pytest.mark.parametrize("execute", [execute_parallel, execute_sequential, execute_awaited])
 @pytest.mark.parametrize("cancel", [True, False])
 def test_an_executor_that_is_shut_down_in_mid_batch_answers_each_call(registry, execute, cancel):
     pool = ThreadPoolExecutor(1)
@@ -747,7 +733,7 @@ def test_an_executor_that_is_shut_down_in_mid_batch_answers_each_call(registry, 
         assert result.success or "executor" in result.error
 
 
-@pytest.mark.parametrize("execute", [execute_parallel, execute_sequential, awaited])
+@pytest.mark.parametrize("execute", [execute_parallel, execute_sequential, execute_awaited])
 def test_a_worker_that_is_killed_answers_each_call(registry, execute):
     registry.register(die)
     registry.register(echo)
