@@ -20,6 +20,7 @@ from textwrap import dedent
 import answer_mutants
 import nbformat
 import pytest
+from common import PATIENCE
 
 from ptc import exercises
 from ptc.exercises import judging, record
@@ -341,6 +342,26 @@ def test_a_loop_that_was_given_up_is_stopped():
 
     assert isinstance(bounded(loops, 0.05), NeverEndsError)
     assert ended.wait(10)
+
+
+AFTER_A_SLEEPER = """
+import sys, threading
+from ptc.exercises.bounded import bounded
+
+bounded(threading.Event().wait, 0.05)
+called = []
+sys.setprofile(lambda *event: called.append(event))
+(lambda: None)()
+sys.setprofile(None)
+print(len(called) > 0)
+"""
+
+
+def test_a_thread_left_asleep_leaves_a_profiler_alone():
+    """With an exception that nobody has taken, Python 3.11 doesn't end the first call."""
+    run = [sys.executable, "-c", AFTER_A_SLEEPER]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.stdout == "True\n", done.stderr
 
 
 @pytest.mark.parametrize("raised", [SystemExit(2), GeneratorExit(), RecursionError("deep")])

@@ -29,6 +29,7 @@ from ptc import (
     given_up,
 )
 from ptc.execute import new_batch
+from ptc.exercises.bounded import forget_pending
 from ptc.machine.awaited import LoopRunner
 from ptc.machine.batch import Batch
 from ptc.machine.deadlines import Deadline
@@ -309,7 +310,13 @@ class Bomber:
 
     def __init__(self):
         self.asked = queue.SimpleQueue()
-        threading.Thread(target=self._live, daemon=True).start()
+        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        self.asked.put(None)
+        self._thread.join(PATIENCE)
+        forget_pending()  # the last one may be due in a thread that sleeps
 
     def set_in_this_thread(self, seconds):
         self.asked.put((time.perf_counter() + seconds, threading.get_ident()))
@@ -345,7 +352,7 @@ def test_late_exceptions_at_random_lose_nothing(registry, needs, door):
     while time.monotonic() < until:
         calls = [ToolCall(str(n), "limited", {"seconds": chance.random() / 2000}) for n in range(4)]
         assert len(within(PATIENCE, DOORS[door], calls, registry)) == 4
-    bomber.asked.put(None)
+    bomber.stop()
     assert nothing_is_held(registry)
 
 

@@ -45,7 +45,29 @@ def bounded(work: Callable[[], object], seconds: float) -> BaseException | None:
 
 
 def _stop(thread: threading.Thread) -> None:
-    """Raise Stopped in another thread, at its next step in Python code."""
-    ident = ctypes.c_ulong(thread.ident or 0)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Stopped))
+    """Raise Stopped in another thread at its next step in Python code, if one comes soon."""
+    ident = thread.ident or 0
+    _raise_in(ident, ctypes.py_object(Stopped))
     thread.join(0.5)
+    if thread.is_alive():
+        _raise_in(ident, ctypes.py_object())  # nothing: it may sleep
+        forget_pending()
+
+
+def forget_pending() -> None:
+    """Make the interpreter forget that an exception is due in a thread which never wakes.
+
+    Python 3.11 keeps one flag for all threads, and lowers it when such an exception is raised.
+    While it is up each call takes longer, and under a debugger or a profiler the first one never
+    ends. So we raise one here.
+    """
+    try:
+        _raise_in(threading.get_ident(), ctypes.py_object(Stopped))
+        while True:
+            pass
+    except Stopped:
+        pass
+
+
+def _raise_in(ident: int, error: ctypes.py_object) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), error)
