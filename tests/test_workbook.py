@@ -225,6 +225,28 @@ def test_under_xdist_a_file_stays_together_unless_it_is_scattered(tested, tmp_pa
     assert "6 passed" in said
 
 
+DIES = """
+import os, pathlib
+
+def test_dies():
+    with pathlib.Path("deaths").open("a") as deaths:
+        deaths.write("once")
+    os._exit(1)
+
+def test_lives():
+    pass
+"""
+
+
+def test_under_xdist_a_test_that_kills_its_process_fails_once(tested, tmp_path):
+    """xdist alone begins it again in the next process, and that one dies too."""
+    (tmp_path / "test_dies.py").write_text(DIES)
+    code, said = tested(run_cells(), "-n", "1")
+    assert code == 1
+    assert "1 failed, 3 passed" in said
+    assert (tmp_path / "deaths").read_text() == "once"
+
+
 def test_a_notebook_without_outputs_fails(tested):
     """nbval alone would pass it: there is nothing to compare."""
     code, said = tested([new_code_cell(SET), new_code_cell(SHOW)])

@@ -67,6 +67,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             file = nodeid.partition("::")[0]
             return nodeid if file in scattered else file
 
+        def remove_node(self, node: Any) -> str | None:
+            """The test that its process died of; it isn't begun again elsewhere."""
+            units = self.assigned_work[node].values()
+            begun = [(unit, test) for unit in units for test, done in unit.items() if not done]
+            if not begun:
+                return super().remove_node(node)
+            unit, test = begun[0]
+            unit[test] = True
+            super().remove_node(node)
+            return test
+
+        def _reschedule(self, node: Any) -> None:
+            """A process runs a test only when it knows the next one, or that there is none."""
+            super()._reschedule(node)
+            if not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+                self._reschedule(node)
+
     config.option.loadscopereorder = False  # the order is that of the collection
     return Scheduling(config, log)
 
