@@ -105,9 +105,9 @@ def what_comes_too_late_counts():
 
     def wrong(self, worker, result):
         state = worker.state
-        in_time = settle(self, worker, result)
+        next_one = settle(self, worker, result)
         state.result = result
-        return in_time
+        return next_one
 
     Batch.settle = wrong
 

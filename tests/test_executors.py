@@ -49,6 +49,7 @@ from ptc import (
 from ptc.executors import at_least_once
 from ptc.machine import state
 from ptc.machine.keeper import KEEPER
+from ptc.machine.ledger import ledger_of
 from ptc.machine.state import Moment
 from ptc.machine.threads import MOST_IDLE, Threads
 from ptc.timeline import most_at_once, spans
@@ -239,6 +240,30 @@ def test_a_place_is_given_back_when_the_late_future_ends(registry):
         assert not execute_parallel(late, registry, executor=executor, timeout=0.05)[0].success
         release.set()
     assert execute_parallel(calls_of(("one", {"wait": False})), registry, timeout=5)[0].success
+
+
+class HeldUp(Executor):
+    """Takes two jobs at once, and the third when ``free`` is set; it runs none."""
+
+    def __init__(self):
+        self.free = threading.Event()
+        self.taken = 0
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.taken += 1
+        if self.taken == 3:
+            self.free.wait(PATIENCE)
+        return Future()
+
+
+def test_a_place_is_given_back_that_was_taken_for_a_call_which_comes_too_late(registry):
+    """Its batch is over before it could be handed to the executor."""
+    executor = HeldUp()
+    calls = calls_of(*[("echo", {"x": 1})] * 3, ("single", {"seconds": 0}))
+    results = execute_parallel(calls, registry, executor=executor, timeout=0.5)
+    assert not any(result.success for result in results) and ledger_of(registry)._holding
+    executor.free.set()
+    assert comes_true(lambda: not ledger_of(registry)._holding) and executor.taken == 3
 
 
 @pytest.mark.parametrize("options", [{"timeout": 0.05}, {}], ids=["the batch's", "the tool's"])

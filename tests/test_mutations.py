@@ -12,6 +12,7 @@ from mistakes import MISTAKES, NOTICED_BY
 from ptc.workbook.build import TOP
 
 TESTS = TOP / "tests"
+ENVIRONMENT = dict(os.environ)  # pytest changes it before and after each test, and we use threads
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def run_tests(tests: list[str], folder: Path, seconds: int) -> subprocess.Comple
     return subprocess.run(
         [*command, *(str(TESTS / test) for test in tests)],
         cwd=TOP,
-        env=os.environ | {"PYTHONPATH": path, "PTC_PATIENCE": "3"},
+        env=ENVIRONMENT | {"PYTHONPATH": path, "PTC_PATIENCE": "3"},
         capture_output=True,
         text=True,
     )

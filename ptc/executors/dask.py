@@ -18,7 +18,6 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from ..machine.keeper import KEEPER
-from ..machine.runners import Worker
 from ..machine.state import CallState
 from ..machine.threads import THREADS
 from ..registry import Tool
@@ -85,9 +84,8 @@ class DaskRunner(PoolRunner):
             self._lose_the_rest([arrival.state for arrival in arrived])
         return arrived
 
-    def _hand_over(self, free: Sequence[Worker]) -> None:
-        if not self._lost:
-            super()._hand_over(free)
+    def _is_wanted(self, state: CallState) -> bool:
+        return not self._lost and super()._is_wanted(state)
 
     def _lose_the_rest(self, arrived: Sequence[CallState]) -> None:
         """Answer what is open: a client that was closed ends no future, and starts none."""
@@ -103,7 +101,7 @@ class DaskRunner(PoolRunner):
 
     def _submit(self, states: Sequence[CallState]) -> None:
         parcels = []
-        for state in filter(self._is_wanted, states):
+        for state in self._wanted_of(states):
             try:
                 parcels.append(self._pack(state, self._job(state)))
             except Exception as error:

@@ -36,7 +36,7 @@ a cluster that is lost as a whole may never say so: give the batch a timeout.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import replace
 from functools import partial
@@ -127,7 +127,7 @@ class PoolRunner:
         try:
             while not self._closed:
                 arrived = self._next_arrivals()
-                self._hand_over([worker for each in arrived if (worker := self._take_in(each))])
+                self._hand_over([state for each in arrived if (state := self._take_in(each))])
         except BaseException as error:
             self.batch.fail(error)
             raise
@@ -145,26 +145,32 @@ class PoolRunner:
             events.append(self._events.get())
         return [event for event in events if event is not None]
 
-    def _hand_over(self, free: Sequence[Worker]) -> None:
-        """Hand over as many calls as there are workers for."""
+    def _hand_over(self, next_ones: list[CallState]) -> None:
+        """Hand over these calls, and as many more as there are workers for."""
         with self.batch.lock:
             wanted, self._wanted = self._wanted, 0
-        workers = [*free, *(Worker() for _ in range(wanted))]
-        states = []
-        for worker in workers:
+        for _ in range(wanted):
+            worker = Worker()
             state = self.batch.take(worker)
             if state is not None:
                 self._workers[state] = worker
-                states.append(state)
-        if states:
-            self._submit(states)
+                next_ones.append(state)
+        if next_ones:
+            self._submit(next_ones)
             self.flush()  # for those that were given up meanwhile
 
     def _submit(self, states: Sequence[CallState]) -> None:
+        for state in self._wanted_of(states):
+            self._note_future(state, self._submit_one(self._job(state)))
+            self._submitting = None
+
+    def _wanted_of(self, states: Sequence[CallState]) -> Iterator[CallState]:
+        """Those that somebody still waits for, one by one; the others give back what they hold."""
         for state in states:
             if self._is_wanted(state):
-                self._note_future(state, self._submit_one(self._job(state)))
-                self._submitting = None
+                yield state
+            elif state.needs is not None:
+                self.batch.let_go(state)
 
     def _is_wanted(self, state: CallState) -> bool:
         """Does somebody still wait for a call that is about to be handed over?"""
@@ -199,8 +205,8 @@ class PoolRunner:
         if self._closed:
             KEEPER.jobs.put(self._take_in_the_late)
 
-    def _take_in(self, arrival: Arrival) -> Worker | None:
-        """Store the result of a future that has ended; its worker, if that may go on."""
+    def _take_in(self, arrival: Arrival) -> CallState | None:
+        """Store the result of a future that has ended; the call that its worker takes next."""
         state = arrival.state
         self._futures.pop(state, None)
         worker = self._workers.pop(state, None)
@@ -211,7 +217,10 @@ class PoolRunner:
             self._let_go(state, running)
             return None
         answer = state.fail(result) if isinstance(result, str) else result
-        return worker if self.batch.settle(worker, answer, running) else None
+        next_one = self.batch.settle(worker, answer, running)
+        if next_one is not None:
+            self._workers[next_one] = worker
+        return next_one
 
     def _let_go(self, state: CallState, running: "Future[Any] | None") -> None:
         """A call that was given up has ended; if it goes on in this process, not before that."""

@@ -108,11 +108,11 @@ class LoopRunner:
         with self.batch.lock:
             wanted, self._wanted = self._wanted, 0
         for _ in range(wanted):
-            self._go_on(Worker())
+            worker = Worker()
+            self._go_on(worker, self.batch.take(worker))
 
-    def _go_on(self, worker: Worker) -> None:
-        """Have the worker's next call run, where calls of its kind are run."""
-        state = self.batch.take(worker)
+    def _go_on(self, worker: Worker, state: CallState | None) -> None:
+        """Have the call that the worker took run, where calls of its kind are run."""
         if state is None:
             return
         state.loop = self.loop
@@ -126,8 +126,7 @@ class LoopRunner:
 
     def _leave(self, worker: Worker, state: CallState, error: RuntimeError) -> None:
         """There is no thread for it."""
-        if self.batch.settle(worker, state.fail(reasons.no_threads())):
-            self._go_on(worker)
+        self._go_on(worker, self.batch.settle(worker, state.fail(reasons.no_threads())))
 
     def _take_in(self) -> None:
         while self._ended:
@@ -145,8 +144,7 @@ class LoopRunner:
         try:
             if worker.state is not state:
                 return  # settled before, and called once more
-            if self.batch.settle(worker, state.answer_from(ended.task)):
-                self._go_on(worker)
+            self._go_on(worker, self.batch.settle(worker, state.answer_from(ended.task)))
         except BaseException as error:
             self.batch.bury(worker, error)
 
@@ -156,8 +154,7 @@ class LoopRunner:
             while waiting:
                 state = waiting.pop()
                 worker.adopt_this_thread()
-                if self.batch.settle(worker, state.run()):
-                    self._go_on(worker)
+                self._go_on(worker, self.batch.settle(worker, state.run()))
         except BaseException as error:
             self.batch.bury(worker, error)
 

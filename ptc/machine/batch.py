@@ -386,37 +386,29 @@ class Batch:
         try:
             state = self.take(worker)
             while state is not None:
-                result = state.run()
-                state = self.take(worker) if self.settle(worker, result) else None
+                state = self.settle(worker, state.run())
         except BaseException as error:  # set in this thread from outside, and not in the tool
             self.bury(worker, error)
 
     def take(self, worker: Worker) -> CallState | None:
         """The call to start now; None for none, and the worker is free."""
         with self.lock:
-            if not worker.begun:
-                return self._take_first(worker)
-            state = self._next_ready(worker)
-            if state is None:
-                self._free(worker)
+            if worker.begun:
+                return self._take_next(worker)
+            worker.begun = True
+            self.starting = max(0, self.starting - 1)
+            self.at_work.add(worker)
+            state = self._take_next(worker)
+            if state is not None:
+                self._start_workers()
             return state
-
-    def _take_first(self, worker: Worker) -> CallState | None:
-        worker.begun = True
-        self.starting = max(0, self.starting - 1)
-        self.at_work.add(worker)
-        state = self._next_ready(worker)
-        if state is None:
-            self._free(worker)
-        else:
-            self._start_workers()
-        return state
 
     def settle(
         self, worker: Worker, result: ToolResult, running: "Future[Any] | None" = None
-    ) -> bool:
-        """Store the answer to the worker's call; False if it was given up, and its lane with it.
+    ) -> CallState | None:
+        """Store the answer to the worker's call, and take the next: None for none, as in `take`.
 
+        None as well if the call was given up meanwhile: the worker's lane went with it.
         ``running``: an executor gave it up there, and it goes on in this process.
         """
         state = worker.state
@@ -425,13 +417,16 @@ class Batch:
             in_time = state.result is None
             if in_time:
                 self._answer(state, result)
+                if state.needs is None:
+                    worker.state = None
+                    return self._take_next(worker)
         if state.needs is not None:
             if running is None:
                 self.let_go(state)
             else:
                 self._let_go_after(running, state)
         worker.state = None  # not before: who dies here has yet to give back what the call holds
-        return in_time
+        return self.take(worker) if in_time else None
 
     def _let_go_after(self, running: "Future[Any]", state: CallState) -> None:
         state.given_up = True
@@ -464,6 +459,12 @@ class Batch:
                 continue
 
     # In any thread, under the lock.
+
+    def _take_next(self, worker: Worker) -> CallState | None:
+        state = self._next_ready(worker)
+        if state is None:
+            self._free(worker)
+        return state
 
     def _next_ready(self, worker: Worker) -> CallState | None:
         while self.ready and self.held_up is None and not self.over:
