@@ -39,6 +39,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
 from ptc import ToolCall, ToolResult
+from ptc.making import make_call, make_result
 from ptc.text import (
     DEEPEST,
     MOST_VALUES,
@@ -92,7 +93,33 @@ def test_calls_can_be_kept_in_a_set_and_sent_to_another_process():
     assert call != ToolCall("a", "tool", {"x": [2]}, sent_id=None)
 
 
-@pytest.mark.parametrize("frozen", [ToolCall("a", "tool"), ToolResult(ToolCall("a", "t"), True)])
+def test_what_is_made_faster_is_the_same():
+    """With some values, with the defaults, and with an argument that isn't there."""
+    call = ToolCall("a", "tool")
+    for make, right, values in [
+        (make_call, ToolCall, {"id": "a", "name": "tool"}),
+        (make_call, ToolCall, {"id": "a", "name": "tool", "arguments": {"x": 1}, "sent_id": None}),
+        (make_result, ToolResult, {"call": call, "success": True, "output": {"x": [1]}}),
+        (make_result, ToolResult, {"call": call, "success": False, "error": "no"}),
+    ]:
+        made, expected = make(**values), right(**values)
+        assert made == expected and repr(made) == repr(expected) and type(made) is right
+        assert pickle.loads(pickle.dumps(made)) == dataclasses.replace(made) == made
+        with pytest.raises(TypeError, match="wrong"):
+            make(**values, wrong=1)
+    assert make_call("a", "tool").arguments is not make_call("a", "tool").arguments
+    assert make_result(call, False, error="no").content == '{"error": "no"}'
+
+
+@pytest.mark.parametrize(
+    "frozen",
+    [
+        ToolCall("a", "tool"),
+        ToolResult(ToolCall("a", "t"), True),
+        make_call("a", "tool"),
+        make_result(ToolCall("a", "t"), True),
+    ],
+)
 def test_calls_and_results_do_not_change(frozen):
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(frozen, dataclasses.fields(frozen)[0].name, "other")

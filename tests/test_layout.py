@@ -36,6 +36,7 @@ FLOORS = """
     tools
     registry
     retry check schemas wire timeline client
+    making
     calls options provider
     text
 """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..calls import Attempt, ToolCall, ToolResult
 from ..conflicts import Key
+from ..making import make_result
 from ..registry import Tool
 from ..retry import RetryPolicy, first_backoff, later_attempts, may_pass
 from ..text import snapshot
@@ -291,7 +292,7 @@ class CallState:
         self, success: bool, output: Any, error: str | None, attempts: tuple[Attempt, ...]
     ) -> ToolResult:
         now = perf_counter() - self.began
-        return ToolResult(self.call, success, output, error, attempts, self.submitted, now)
+        return make_result(self.call, success, output, error, attempts, self.submitted, now)
 
 
 def own_copy(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """What must not reach a model: the secrets of the environment, however they are written."""
 
-import base64
-import html
 import json
 import os
 import re
@@ -19,42 +17,36 @@ _LONGEST_NUMBER = 15  # a limit or a port; with more digits it may be a key
 _FLAGS = {"true", "false", "none", "null"}  # as in TOKEN_CACHE=false
 
 # The words of a name: API_KEY, apiKey and APIKey are "api" and "key", KEYBOARD is one word.
-_WORD = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_SECRET_WORD = re.compile(
-    """
+_WORD = "[A-Z]+(?![a-z])|[A-Z]?[a-z]+"
+_SECRET_WORD = """(?x)
     (KEY | CREDENTIAL | JWT | PAT) S?
     | PASS | PWD | DBPASS | BEARER
     | .* (API | ACCESS | ACCOUNT | AUTH | PRIVATE | SECRET | SIGNING | SSH) KEYS?
     | .* (TOKEN | SECRET | PASSWORD | PASSWD | PASSPHRASE | PASSCODE) S?
-    """,
-    re.VERBOSE,
-)
+"""
 
 __all__ = ["mask", "mask_json", "secrets"]
 _NO_SECRETS = {"PWD", "OLDPWD"}  # the folder of a shell
 
 # The password in postgres://user:password@host/db, and a token in https://token@host.
 _IN_URL = [
-    re.compile(r"://[^\s:/@]*:([^\s/]+)@"),
-    re.compile(r"://[^\s:/@]*:([^\s@]+)@"),
-    re.compile(r"://([^\s:/@]{20,})(?::[^\s/@]*)?@"),
+    r"://[^\s:/@]*:([^\s/]+)@",
+    r"://[^\s:/@]*:([^\s@]+)@",
+    r"://([^\s:/@]{20,})(?::[^\s/@]*)?@",
 ]
 # Password=password; in settings and in the query of an address, also as password='pass word'.
-_IN_SETTINGS = re.compile(
-    r"""
+_IN_SETTINGS = r"""(?xi)
     (?<![a-z]) (?: [a-z]+ [_-] | api | access | account | private | shared ?access )?
     (?: password | passwd | pwd | passphrase | secret | token | (?<=[a-z_-])key )
     \s*=\s* (?: '([^']*)' | "([^"]*)" | \{([^}]*)\} | ([^\s;&'"{]+) )
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+"""
 
 # A line break inside a text, with what is around it: indentation, and the backslashes of a shell
 # or of JSON in JSON. It starts where such a run starts, or a long run would be read many times.
 _AROUND = r"[ \t\\]*"
 _LINE_END = r"[\r\n\u2028\u2029\u200b\xad]"  # or where a line may end: no width, a soft hyphen
 _BREAK = rf"{_AROUND}(?:(?:{_LINE_END}|(?<=\\)[nr]){_AROUND})+"
-_BREAKS = re.compile(rf"(?<![ \t\\]){_BREAK}")
+_BREAKS = rf"(?<![ \t\\]){_BREAK}"
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -143,13 +135,14 @@ def _parts_of(value: str) -> Iterator[tuple[str, str]]:
 
 
 def _names_a_secret(name: str) -> bool:
-    words = (word.upper() for word in _WORD.findall(name))
-    return name.upper() not in _NO_SECRETS and any(map(_SECRET_WORD.fullmatch, words))
+    words = [word.upper() for word in re.findall(_WORD, name)]
+    names_one = any(re.fullmatch(_SECRET_WORD, word) for word in words)
+    return names_one and name.upper() not in _NO_SECRETS
 
 
 def _passwords_in(value: str) -> Iterator[str]:
-    found = [password for pattern in _IN_URL for password in pattern.findall(value)]
-    found += ["".join(forms) for forms in _IN_SETTINGS.findall(value)]
+    found = [password for pattern in _IN_URL for password in re.findall(pattern, value)]
+    found += ["".join(forms) for forms in re.findall(_IN_SETTINGS, value)]
     for password in found:
         yield password
         yield unquote(password)
@@ -176,6 +169,8 @@ def _spelled(found: frozenset[str]) -> tuple[str, ...]:
 
 
 def _spellings(secret: str) -> Iterator[str]:
+    import html
+
     data = secret.encode("utf-8", "surrogateescape")
     in_ascii = json.dumps(secret)[1:-1]
     in_python = (repr(secret)[1:-1], ascii(secret)[1:-1])
@@ -201,6 +196,8 @@ def _in_urls(data: bytes) -> Iterator[str]:
 
 def _in_base64(data: bytes) -> Iterator[str]:
     """What is always there in the base64 of a text with this in it, at each of three alignments."""
+    import base64
+
     for before, shared in ((0, 0), (1, 2), (2, 3)):
         whole = 8 * (before + len(data)) // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
@@ -214,7 +211,7 @@ def _quoted(secret: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _in_one_line(secret: str) -> str:
-    return _BREAKS.sub("", secret)
+    return re.sub(_BREAKS, "", secret)
 
 
 # Where they are.
@@ -222,7 +219,7 @@ def _in_one_line(secret: str) -> str:
 
 def _present(text: str, hidden: Sequence[str]) -> list[str]:
     """Those of the values that are in a JSON text: mostly none, and then nothing is left to do."""
-    line = _BREAKS.sub("", text)
+    line = re.sub(_BREAKS, "", text)
     whole = [secret for secret in hidden if _quoted(secret) in text]
     if len(line) == len(text):
         return whole
@@ -235,7 +232,7 @@ def _is_split_in(line: str, secret: str) -> bool:
 
 
 def _mask_split(text: str, hidden: Sequence[str]) -> str:
-    line = _BREAKS.sub("", text)
+    line = re.sub(_BREAKS, "", text)
     if len(line) == len(text):
         return text
     for secret in hidden:

@@ -8,6 +8,7 @@ from random import SystemRandom
 from typing import Any
 
 from ..calls import ToolCall
+from ..making import make_call
 from ..text import describe, shorten, split_advice, with_advice
 
 _decoder = json.JSONDecoder(parse_constant=int)  # int("NaN") raises: NaN is not JSON
@@ -139,7 +140,7 @@ class CallMaker:
             id = self._new_id()
             if sent_id and problem is None:
                 problem = self._repeated(name, arguments, sent_id)
-        call = self._made[id] = ToolCall(id, name, arguments, problem, sent_id)
+        call = self._made[id] = make_call(id, name, arguments, problem, sent_id)
         return call
 
     def _new_id(self) -> str:
