@@ -30,7 +30,8 @@ def maker_of(frozen: type[Made]) -> type[Made]:
 
     open_fields = [(each.name, each.type, copy(each)) for each in fields(frozen_class)]
     name, methods = f"Open{frozen.__name__}", {"__post_init__": freeze}
-    made: Any = make_dataclass(name, open_fields, namespace=methods, slots=True, eq=False)
+    options: Any = {"slots": True, "eq": False, "repr": False, "match_args": False}
+    made: Any = make_dataclass(name, open_fields, namespace=methods, **options)
     return made
 
 

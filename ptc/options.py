@@ -13,7 +13,8 @@ from typing import Any, Literal
 Declared = None | Literal[True] | str | Callable[..., Any]
 """Nothing that another call touches, everything, a text or template, or a function."""
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_LONGEST_NAME = 64
+_NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{_LONGEST_NAME}}}")
 
 
 def check_name(name: Any) -> str:
@@ -39,7 +40,7 @@ def fit_name(name: str) -> str:
     """
     if _NAME.fullmatch(name):
         return name
-    return re.sub("[^a-zA-Z0-9_-]", "_", name)[:64] or "unnamed"
+    return re.sub("[^a-zA-Z0-9_-]", "_", name)[:_LONGEST_NAME] or "unnamed"
 
 
 def check_timeout(owner: str, timeout: Any, *, may_be_zero: bool = False) -> float | None:

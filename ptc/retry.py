@@ -1,6 +1,5 @@
 """Which failures are tried again, how often, and after how long. The retrying is tenacity's."""
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +95,8 @@ def may_pass(error: BaseException, on: tuple[type[BaseException], ...] = RetryPo
 
 def first_backoff(policy: RetryPolicy) -> float:
     """Seconds to wait after the first attempt, before :func:`later_attempts`."""
+    import random
+
     return min(policy.wait_initial + random.uniform(0, policy.wait_jitter), policy.wait_max)
 
 

@@ -18,17 +18,14 @@ LARGEST_PATTERN = 100_000
 The ``regex`` package does write them out, at some 300 bytes each and without a look at any clock.
 """
 
-_PIECE = re.compile(
-    r"""
+_PIECE = r"""(?xs)
       \\ .                              # \d
     | \[ (?: \\ . | [^\]\\] )* \]       # [a-z]
     | \{ (?P<least> \d+ ) (,\d*)? \}    # {3} {3,} {3,5}
     | .
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_LEAST = re.compile(r"\{(\d+)")
-_WITH_COMMENTS = re.compile(r"\(\?(\#|\w*x)")  # in which brackets and parentheses mean nothing
+"""
+_LEAST = r"\{(\d+)"
+_WITH_COMMENTS = r"\(\?(\#|\w*x)"  # in which brackets and parentheses mean nothing
 
 
 class Unchecked(Exception):
@@ -105,10 +102,10 @@ def written_out(pattern: str) -> int:
     >>> written_out("([ab]{3}x){10}")
     40
     """
-    if _WITH_COMMENTS.search(pattern):
-        return prod(map(_times, _LEAST.findall(pattern)))
+    if re.search(_WITH_COMMENTS, pattern):
+        return prod(map(_times, re.findall(_LEAST, pattern)))
     open_groups, last = [0], 0
-    for piece in _PIECE.finditer(pattern):
+    for piece in re.finditer(_PIECE, pattern):
         if piece["least"]:
             more = last * (_times(piece["least"]) - 1)
             last += more

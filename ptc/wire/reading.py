@@ -4,7 +4,6 @@ import json
 import string
 from collections import defaultdict
 from dataclasses import dataclass
-from random import SystemRandom
 from typing import Any
 
 from ..calls import ToolCall
@@ -12,7 +11,6 @@ from ..making import make_call
 from ..text import describe, shorten, split_advice, with_advice
 
 _decoder = json.JSONDecoder(parse_constant=int)  # int("NaN") raises: NaN is not JSON
-_random = SystemRandom()  # a seed that the user sets must not give one id to two replies
 _ID_CHARACTERS = string.ascii_letters + string.digits
 _ID_LENGTH = 9  # Mistral takes no other length; every provider takes this one
 
@@ -144,9 +142,11 @@ class CallMaker:
         return call
 
     def _new_id(self) -> str:
-        new = ""
+        from random import SystemRandom  # a seed of the user's must not give two replies one id
+
+        random, new = SystemRandom(), ""
         while not new or new in self._made:
-            new = "".join(_random.choices(_ID_CHARACTERS, k=_ID_LENGTH))
+            new = "".join(random.choices(_ID_CHARACTERS, k=_ID_LENGTH))
         return new
 
     def _repeated(self, name: str, arguments: dict[str, Any], sent_id: str) -> str | None:
