@@ -60,21 +60,22 @@ class Bounded:
         >>> [error.message for error in Bounded({"required": ["city"]}).first_errors({})]
         ["'city' is a required property"]
         """
-        from referencing.exceptions import Unresolvable
-
         try:
             with limited(MOST_SECONDS):
                 return list(islice(self._check.iter_errors(instance), MOST_TOLD + 1))
-        except Unresolvable as error:
-            raise Unchecked(
-                f"the tool's schema refers to {error.ref!r}, which is not in it; nothing is fetched"
-            ) from None
         except Unchecked:
             raise
-        except Exception as error:  # a reference leads to what nobody has checked
-            raise Unchecked(
-                f"a part of the tool's schema is not a schema: {explain(error)}"
-            ) from None
+        except Exception as error:
+            raise Unchecked(_what_is_wrong(error)) from None
+
+
+def _what_is_wrong(error: Exception) -> str:
+    """Why jsonschema itself fails at a schema that was found to be one."""
+    from referencing.exceptions import Unresolvable
+
+    if isinstance(error, Unresolvable):
+        return f"the tool's schema refers to {error.ref!r}, which is not in it; nothing is fetched"
+    return f"a part of the tool's schema is not a schema: {explain(error)}"  # a reference led there
 
 
 def _is_a_pattern(text: object) -> bool:
@@ -84,15 +85,23 @@ def _is_a_pattern(text: object) -> bool:
 @lru_cache
 def _bounded(dialect: Any) -> Any:
     """The dialect's class, with keywords that keep to the limit."""
-    from attrs import evolve
+    from attrs import fields
     from jsonschema.validators import extend
 
     from .keywords import KEYWORDS
 
     known = {name: KEYWORDS.get(name, check) for name, check in dialect.VALIDATORS.items()}
     made = extend(dialect, {name: _timed(check) for name, check in known.items()})
-    # jsonschema's own would leave this class where a part of the schema names its draft.
-    made.evolve = lambda self, **changes: evolve(self, **changes)
+    kept = [(each.name, each.alias) for each in fields(made) if each.init]
+
+    def evolve(self: Any, **changes: Any) -> Any:
+        """jsonschema's own would leave this class where a part of the schema names its draft."""
+        for name, parameter in kept:
+            if parameter not in changes:
+                changes[parameter] = getattr(self, name)
+        return type(self)(**changes)
+
+    made.evolve = evolve
     return made
 
 
