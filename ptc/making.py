@@ -1,8 +1,8 @@
 """Calls and results, made many at a time.
 
-A frozen dataclass sets each of its fields through ``object.__setattr__``: 1.1 µs for a result, a
-tenth of all that a call costs on its way from a reply to its message. So what is made for every
-call of a batch is filled while it is of a class that isn't frozen yet, in a quarter of that time,
+A frozen dataclass sets each of its fields through ``object.__setattr__``. That takes 1.1 µs for a
+result, where a call's whole way from a reply to its message takes 14. So what is made for every
+call of a batch is filled while it is of a class that isn't frozen yet, in less than half the time,
 and then given its own class.
 """
 
