@@ -15,6 +15,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections import deque
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -692,6 +693,27 @@ def test_an_idle_thread_ends_after_a_while(threads, monkeypatch):
     done_on(threads, threading.current_thread).join(PATIENCE)
     assert threads.idle == 0
     assert done_on(threads, lambda: 1) == 1
+
+
+class CutOff(deque):
+    """Where idle threads wait; on the way to it one of them meets an exception."""
+
+    due = True
+
+    def append(self, inbox):
+        if self.due:
+            self.due = False
+            raise TimeoutError("set from outside")
+        super().append(inbox)
+
+
+def test_a_thread_that_was_cut_off_on_its_way_to_the_idle_ones_ends(threads, monkeypatch):
+    """Nobody knows of it, so nobody will ever wake it."""
+    monkeypatch.setattr("ptc.machine.threads.IDLE_SECONDS", 0.01)
+    threads._idle = CutOff()
+    lost = done_on(threads, threading.current_thread)
+    lost.join(PATIENCE)
+    assert not lost.is_alive() and not threads._idle.due
 
 
 def test_idle_threads_are_capped(threads):

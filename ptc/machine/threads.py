@@ -37,6 +37,7 @@ class Inbox:
         self.bell.acquire()
         self.job: Job | None = None
         self.is_idle = False
+        self.in_vain = 0  # waits after which it was nowhere to be found
 
     def wait(self) -> bool:
         """Has the bell rung? Where an exception comes up meanwhile, see for yourself."""
@@ -48,6 +49,7 @@ class Inbox:
     def run(self) -> None:
         """Run the job. It is there until it has returned, and begins again if it raises."""
         assert self.job is not None
+        self.in_vain = 0
         for left in reversed(range(_MOST_BEGINNINGS)):
             try:
                 self.job()
@@ -172,7 +174,10 @@ class Threads:
         try:
             self._idle.remove(inbox)
         except ValueError:
-            return False  # somebody has just popped it, and a job is on its way
+            # Somebody has just popped it, and a job is on its way; but if none has come after
+            # another wait, an exception cut us off before we were in there.
+            inbox.in_vain += 1
+            return inbox.in_vain > 1
         inbox.is_idle = False
         return True
 
