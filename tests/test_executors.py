@@ -47,12 +47,14 @@ from ptc import (
     execute_sequential,
     workbook,
 )
+from ptc.execute import new_batch
 from ptc.executors import at_least_once
 from ptc.machine import state
 from ptc.machine.keeper import KEEPER
 from ptc.machine.ledger import ledger_of
 from ptc.machine.state import Moment
 from ptc.machine.threads import MOST_IDLE, Threads
+from ptc.machine.waiting import run
 from ptc.timeline import most_at_once, spans
 
 
@@ -281,6 +283,20 @@ def test_an_abandoned_call_keeps_its_place_until_it_ends(registry, options):
         assert "abandoned" in given_up.error
         assert "abandoned calls that have not ended hold the only permit of 'one'" in starved.error
         assert comes_true(lambda: execute_parallel(soon, registry, executor=executor)[0].success)
+
+
+def ended_threads():
+    threads = [each for each in gc.get_objects() if type(each) is threading.Thread]
+    return {id(each) for each in threads if each.ident is not None and not each.is_alive()}
+
+
+def test_a_batch_keeps_no_thread_that_has_ended(registry):
+    """A Ctrl-C in the moment in which the caller's thread forgets one would be lost."""
+    calls = calls_of(*[("echo", {"x": 1})] * 3)
+    batch = new_batch(calls, registry, None, RetryPolicy(), None, CallersThread())
+    states, before = batch.states, ended_threads()
+    run(batch)
+    assert states[0].by is not None and comes_true(lambda: not ended_threads() - before)
 
 
 def test_the_callers_context_reaches_other_thread_pools(registry):

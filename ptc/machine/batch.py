@@ -228,7 +228,7 @@ class Batch:
         with self.lock:
             if not self.open or self.over:
                 return
-            dead = [worker for worker in self.at_work if not worker.thread.is_alive()]
+            dead = [worker for worker in self.at_work if not worker.is_alive()]
         for worker in dead:
             self._bury(worker, RuntimeError("its thread ended"))
         with self.lock:

@@ -2,6 +2,7 @@
 
 import threading
 from typing import TYPE_CHECKING, Protocol
+from weakref import ref
 
 from ..registry import Tool
 from .state import CallState
@@ -49,10 +50,14 @@ class Runner(Protocol):
 
 
 class Worker:
-    """Somebody at work for a batch: its thread, its lane, and the call that it has."""
+    """Somebody at work for a batch: its thread, its lane, and the call that it has.
+
+    The thread is known by a weak reference. When a thread that has ended is forgotten, Python runs
+    a callback of its own; in the caller's thread, a Ctrl-C at that moment would be lost.
+    """
 
     def __init__(self) -> None:
-        self.thread = threading.current_thread()
+        self._thread = ref(threading.current_thread())
         self.lane: int | None = None
         self.name = ""
         self.state: CallState | None = None
@@ -60,7 +65,12 @@ class Worker:
 
     def adopt_this_thread(self) -> None:
         """From here on, it is in this one."""
-        self.thread = threading.current_thread()
+        self._thread = ref(threading.current_thread())
+
+    def is_alive(self) -> bool:
+        """Is its thread still there?"""
+        thread = self._thread()
+        return thread is not None and thread.is_alive()
 
 
 class OwnThreads:
