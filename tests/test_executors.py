@@ -457,7 +457,7 @@ def test_a_dask_worker_is_known_by_its_address(registry, client):
     calls = calls_of(*[("nap", {"seconds": 0.05})] * 8)
     results = execute_parallel(calls, registry, executor=client.get_executor())
     used = {attempt.worker for result in results for attempt in result.attempts}
-    assert used == set(client.scheduler_info()["workers"])
+    assert used == set(client.nthreads())
 
 
 def test_context_variables_stay_behind(registry, client, processes):
@@ -546,7 +546,7 @@ def test_what_is_given_up_on_dask_is_cancelled_in_one_message(registry, client, 
 
 def test_the_settings_of_a_dask_executor_hold(registry, client):
     """As those of ``get_executor(workers=…)``: where its calls may run."""
-    address, *_ = client.scheduler_info()["workers"]
+    address, *_ = client.nthreads()
     executor = client.get_executor(workers=[address], pure=True)
     results = execute_parallel(calls_of(*[("nap", {"seconds": 0.02})] * 8), registry,
                                executor=executor)  # fmt: skip
