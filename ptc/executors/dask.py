@@ -96,8 +96,7 @@ class DaskRunner(PoolRunner):
     def _answer_the_lost(self, lost: Sequence[CallState]) -> None:
         self.batch.give_up_all(f"its executor's client was closed meanwhile; {AWAY}")
         for state in lost:
-            if state.needs is not None:
-                self.batch.let_go(state)
+            self._let_go(state)
 
     def _submit(self, states: Sequence[CallState]) -> None:
         parcels = []

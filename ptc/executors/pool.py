@@ -169,8 +169,8 @@ class PoolRunner:
         for state in states:
             if self._is_wanted(state):
                 yield state
-            elif state.needs is not None:
-                self.batch.let_go(state)
+            else:
+                self._let_go(state)
 
     def _is_wanted(self, state: CallState) -> bool:
         """Does somebody still wait for a call that is about to be handed over?"""
@@ -222,7 +222,7 @@ class PoolRunner:
             self._workers[next_one] = worker
         return next_one
 
-    def _let_go(self, state: CallState, running: "Future[Any] | None") -> None:
+    def _let_go(self, state: CallState, running: "Future[Any] | None" = None) -> None:
         """A call that was given up has ended; if it goes on in this process, not before that."""
         if state.needs is None:
             return

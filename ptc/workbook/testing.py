@@ -4,7 +4,8 @@ A run asks no real model and touches no reader's files. A cell that was never ru
 outputs nbval has nothing to compare, and passes. With pytest-xdist (``-n 4``) the cells of one
 notebook stay together, as they share a kernel, and so do the tests of a file, which may share
 something that takes long to make. Two settings of pyproject.toml say otherwise: ``scattered`` are
-files whose tests share nothing, and those that ``begun_first`` names take longest.
+files whose tests share nothing, and those that ``begun_first`` names take longest. A test that its
+process dies of fails once.
 """
 
 import os
